@@ -1,0 +1,74 @@
+"""How Lacak talks to Kafka besides Faust: producers with the right promises, and the topics made or checked."""
+
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from streams import topics
+from streams.settings import Settings
+
+# A rejected record of 2 MiB with its headers must fit into one request.
+MAX_REQUEST = topics.REJECTED.max_message_bytes + 64 * 1024
+
+
+def producer(settings: Settings, client_id: str, **options: Any) -> AIOKafkaProducer:
+    """An idempotent producer with acks=all and Kafka's murmur2 partitioner, not started."""
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.kafka_bootstrap,
+        client_id=client_id,
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=MAX_REQUEST,
+        request_timeout_ms=int(settings.kafka_request_timeout * 1000),
+        **options,
+    )
+
+
+def client(settings: Settings, client_id: str) -> AIOKafkaClient:
+    """A bare client for metadata, not bootstrapped."""
+    return AIOKafkaClient(bootstrap_servers=settings.kafka_bootstrap, client_id=client_id)
+
+
+class TopicsDiffer(Exception):
+    """A topic is there with another number of partitions than the settings say."""
+
+
+async def ensure_topics(settings: Settings) -> list[str]:
+    """Makes the topics that are missing and gives their names; what is there keeps the settings it has.
+
+    Raises `TopicsDiffer` for one with another number of partitions. Keyed topics are co-partitioned: their number of
+    partitions changes only by the runbook, when drained.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        missing = [topic for topic in topics.ALL if settings.topic(topic.name) not in there]
+        await _create(admin, settings, missing)
+        await _check(admin, settings, [topic for topic in topics.ALL if topic not in missing])
+        return [settings.topic(topic.name) for topic in missing]
+    finally:
+        await admin.close()
+
+
+async def _create(admin: AIOKafkaAdminClient, settings: Settings, missing: list[topics.Topic]) -> None:
+    response = await admin.create_topics(
+        [
+            NewTopic(settings.topic(topic.name), settings.partitions, settings.replication, topic_configs=topic.config)
+            for topic in missing
+        ]
+    )
+    for name, code, *_ in response.topic_errors:
+        if code and code != TopicAlreadyExistsError.errno:
+            raise for_code(code)(name)
+
+
+async def _check(admin: AIOKafkaAdminClient, settings: Settings, there: list[topics.Topic]) -> None:
+    names = [settings.topic(topic.name) for topic in there]
+    for described in await admin.describe_topics(names) if names else []:
+        count = len(described["partitions"])
+        if count != settings.partitions:
+            raise TopicsDiffer(f"{described['topic']} has {count} partitions, the settings say {settings.partitions}")

@@ -1,0 +1,39 @@
+"""Every Prometheus metric, once: for the API, the workers, and live push. Times are in seconds."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_FINE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+# Order-tracking worker
+RECORDS = Counter("lacak_records_total", "Records read by the order-tracking worker", ["topic"])
+OUTCOMES = Counter("lacak_outcomes_total", "What became of each record", ["outcome"])
+REJECTED = Counter("lacak_rejected_total", "Records sent to courier-status-rejected", ["reason"])
+MISROUTED = Counter("lacak_misrouted_total", "Records forwarded to the partition of their key", ["topic"])
+WAITING = Counter("lacak_waiting_total", "Updates that came before their order")
+LAG = Gauge("lacak_consumer_lag", "Records appended and not yet acknowledged", ["topic", "partition"])
+BATCH_SECONDS = Histogram("lacak_batch_seconds", "One batch of one partition, read to acknowledged", buckets=_LONG)
+WRITE_SECONDS = Histogram("lacak_cassandra_write_seconds", "All Cassandra writes of one batch", buckets=_LONG)
+PUBLISH_SECONDS = Histogram("lacak_publish_seconds", "All events of one batch, sent to confirmed", buckets=_LONG)
+RETRIES = Counter("lacak_dependency_retries_total", "Tries that failed since a dependency was away", ["dependency"])
+CACHED = Gauge("lacak_cached_orders", "Orders in the worker's memory")
+
+# Notification worker
+NOTIFICATIONS = Counter("lacak_notifications_total", "Notifications emitted", ["status"])
+NOTIFY_SKIPPED = Counter("lacak_notify_skipped_total", "Changes that need no notification", ["why"])
+
+# Order-tracking API
+REQUESTS = Counter("lacak_http_requests_total", "HTTP requests", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "lacak_http_request_seconds", "HTTP requests, long-lived ones excepted", ["route"], buckets=_FINE
+)
+ACCEPTED = Counter("lacak_accepted_total", "Records that Kafka has on all in-sync replicas", ["topic"])
+
+# Live push
+CONNECTIONS = Gauge("lacak_live_connections", "Open live connections", ["transport"])
+PUSHED = Counter("lacak_live_pushed_total", "Frames written", ["transport", "type"])
+CUT = Counter("lacak_live_closed_total", "Connections closed by the gateway", ["transport", "code"])
+RESUMES = Counter("lacak_live_resumes_total", "Cursors presented", ["outcome"])
+RING_CHANGES = Gauge("lacak_live_ring_changes", "Changes that can be resumed")
+RING_BYTES = Gauge("lacak_live_ring_bytes", "Bytes of the ring")
+PUSH_SECONDS = Histogram("lacak_live_push_seconds", "From recorded_at to written to the socket", buckets=_FINE)

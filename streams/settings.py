@@ -1,0 +1,72 @@
+"""Every setting, once. This is the only module that reads the environment.
+
+Variables are named `LACAK_` + the field in capitals; a `.env` file in the working directory is read too.
+Settings are read at the edge (`cli/`), and handed in from there.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The configuration of one process. Times are in seconds unless the name says otherwise."""
+
+    model_config = SettingsConfigDict(env_prefix="LACAK_", env_file=".env", extra="ignore", frozen=True)
+
+    # Kafka
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port[,host:port...]")
+    topic_prefix: str = Field("", description="put before every topic and group, for several Lacaks on one Kafka")
+    partitions: int = Field(12, ge=1, description="of every keyed topic: they are co-partitioned")
+    replication: int = Field(1, ge=1, description="of every topic")
+    produce_timeout: float = Field(5.0, gt=0, description="after which the API answers 503")
+    kafka_request_timeout: float = Field(15.0, gt=0, description="of one request to a broker")
+
+    # Cassandra
+    cassandra_hosts: str = Field("127.0.0.1", description="comma-separated contact points")
+    cassandra_port: int = 9042
+    cassandra_keyspace: str = Field("lacak", pattern=r"^[a-z][a-z0-9_]{0,47}$")
+    cassandra_datacenter: str = "datacenter1"
+    cassandra_replication: int = Field(1, ge=1, description="replication factor in that datacenter")
+    cassandra_request_timeout: float = Field(8.0, gt=0)
+    retention_days: int = Field(90, ge=1, description="an order's rows live so long after placed_at")
+
+    # Workers
+    batch_records: int = Field(500, ge=1, description="records of one partition judged at a time")
+    cached_orders: int = Field(50_000, ge=1, description="orders a worker keeps in memory")
+    writes_in_flight: int = Field(128, ge=1, description="Cassandra statements a worker has open")
+    data_dir: Path = Field(Path(".lacak/data/faust"), description="RocksDB of the notification worker")
+    track_metrics_port: int = 8101
+    notify_metrics_port: int = 8102
+    metrics_host: str = "127.0.0.1"
+    session_timeout: float = Field(6.0, gt=0, description="after which a silent worker's partitions move")
+
+    # HTTP
+    http_host: str = "127.0.0.1"
+    http_port: int = 8000
+    jwt_secret: str = Field("", description="HS256; the local stack makes one at its first start")
+    jwt_audience: str = "lacak"
+    jwt_leeway: int = 5
+    allowed_origins: str = Field("", description="comma-separated; the server's own origin is always allowed")
+    secure_cookies: bool = Field(False, description="mark lacak_live Secure: set it wherever there is TLS")
+
+    # Live push
+    heartbeat: int = Field(25, ge=1, description="the heartbeat_seconds of hello")
+    connections_per_user: int = 10
+    orders_per_connection: int = 200
+    ring_seconds: float = Field(600, gt=0, description="how long a change can be resumed")
+    ring_bytes: int = Field(128 * 1024 * 1024, description="the ring's other bound")
+    client_buffer: int = Field(64 * 1024, description="bytes a client may lag behind before it is cut with 4008")
+    drain_seconds: float = Field(30, ge=0, description="a gateway takes so long to say goodbye")
+
+    # The one-machine stack
+    local_stack: bool = Field(False, description="set by deploy/local: opens /local/users and /local/token")
+    local_dir: Path = Path(".lacak")
+
+    log_json: bool = Field(False, description="one JSON object a line instead of text")
+    log_level: str = "info"
+
+    def topic(self, name: str) -> str:
+        """The topic or group `name` as it is called on this Kafka."""
+        return self.topic_prefix + name
