@@ -1,0 +1,232 @@
+"""A Faust consumer that hands whole batches of a partition to one coroutine, and commits only finished ones.
+
+Faust's streams acknowledge an event whose agent raised, and lose a whole `take` batch; this consumer keeps Faust's
+groups, assignor, rebalances and commits, and replaces what lies between the fetcher and the agent. Batches of one
+partition number run one at a time over all topics (DESIGN section 6, rule 2); a batch never commits under a later
+assignment (rule 4). docs/decisions/0002-batch-consumer.md has the reasons and the figures.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from aiokafka.errors import KafkaError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams import metrics
+
+DRAIN_SECONDS = 5.0  # a rebalance or a stop waits this long for batches in flight, then cancels them
+HOLE_TRIES = 5  # so often a hole in the offsets must come back before it is believed
+FETCH_MAX_WAIT_MS = 100
+POLL_SECONDS = 0.1
+
+
+class Handler(Protocol):
+    """What is called with the batches. An exception is a bug: the worker crashes, and the batch is read again."""
+
+    async def assigned(self, positions: Mapping[TP, int]) -> None:
+        """A new assignment begins: the next offset of each partition. All that belonged to the old one is void."""
+
+    async def batch(self, tp: TP, records: Sequence[Any]) -> None:
+        """Returns when all effects of these records are durable and confirmed."""
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    """Faust's consumer thread with a short fetch wait: Faust's own is 1.5 s, in which new records of a partition that
+    the pending fetch does not ask for have to wait."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        return consumer
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Faust crashes the worker when Kafka does not take a commit; the next one will do."""
+        committable = {tp: (offset, "") for tp, offset in offsets.items() if tp in self.assignment()}
+        try:
+            await self._ensure_consumer().commit(committable)
+        except KafkaError as error:
+            self.log.warning("Commit failed, the next one will do: %r", error)
+            return False
+        return True
+
+
+class BatchConsumer(driver.Consumer):
+    """Gives the batches of `topics` to `handler`, in this order where several are there.
+
+    Other topics of the app (changelogs) go Faust's own way.
+    """
+
+    topics: tuple[str, ...] = ()
+    handler: Handler
+
+    def on_init(self) -> None:
+        self._mark: dict[TP, int] = {}  # finished up to here
+        self._next: dict[TP, int] = {}  # the offset that is due
+        self._sought: dict[TP, tuple[int, int]] = {}
+        self._busy: dict[int, asyncio.Task[None]] = {}  # by partition number
+        self._epoch = 0
+        self._wake = asyncio.Event()
+
+    def _new_consumer_thread(self) -> _Thread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's livelock detector looks at stream state that this path does not touch."""
+
+    # -- offsets: a finished batch moves the partition's mark, and Faust commits it
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterable[TP]:
+        yield from super()._filter_tps_with_pending_acks(topics)
+        yield from (tp for tp in list(self._mark) if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        offset: int | None = self._mark.get(tp) if tp.topic in self.topics else super()._new_offset(tp)
+        return offset
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        """Faust believes a failed commit to have been made, and leaves it until there is more to commit."""
+        assigned = self.assignment()
+        ours = {tp: offset for tp, offset in offsets.items() if tp in assigned}
+        if not ours:
+            return False
+        await self.app.producer.flush()
+        if not await self._commit(ours):
+            return False
+        self._committed_offset.update(ours)
+        self.app.tables.on_commit(ours)
+        return True
+
+    # -- assignments
+
+    async def perform_seek(self) -> None:
+        """Faust calls this after every rebalance, before the flow resumes."""
+        await super().perform_seek()
+        mine = [tp for tp in self.assignment() if tp.topic in self.topics]
+        earliest = await self.earliest_offsets(*mine)
+        self._next = {tp: max(self._read_offset.get(tp) or 0, earliest.get(tp) or 0) for tp in mine}
+        if mine:
+            await self.handler.assigned(dict(self._next))
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Finishes and commits before the partitions leave: Faust alone forgets the acknowledgements first."""
+        self.stop_flow()
+        await self._quiesce()
+        self._epoch += 1
+        self._mark.clear()
+        self._next.clear()
+        self._sought.clear()
+        await super().on_partitions_revoked(revoked)
+
+    async def on_stop(self) -> None:
+        self.stop_flow()
+        await self._quiesce()
+        await super().on_stop()
+
+    async def _quiesce(self) -> None:
+        """Batches that do not finish in time are cancelled: they were not acknowledged, and are read again."""
+        running = set(self._busy.values())
+        if running:
+            _, late = await asyncio.wait(running, timeout=DRAIN_SECONDS)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
+        await self.commit()
+
+    # -- the loop
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        try:
+            while not (self._stopped.is_set() or fetcher._stopped.is_set()):
+                if not self.flow_active:
+                    await self.wait(self.can_resume_flow)
+                free = {tp for tp in self._get_active_partitions() if tp.partition not in self._busy}
+                if not free:
+                    await self._until_free()
+                    continue
+                fetched = await self._getmany(active_partitions=free, timeout=POLL_SECONDS)
+                if not self.flow_active:  # a rebalance went by: perform_seek has set what is due
+                    await self.wait(self.can_resume_flow)
+                if self.should_stop:
+                    break
+                await self._dispatch({TP(tp.topic, tp.partition): records for tp, records in fetched.items()})
+                await asyncio.sleep(0)
+        except self.consumer_stopped_errors:
+            if not self.app.should_stop:
+                raise
+
+    async def _until_free(self) -> None:
+        self._wake.clear()
+        try:
+            await asyncio.wait_for(self._wake.wait(), 2 * POLL_SECONDS)
+        except TimeoutError:
+            return
+
+    async def _dispatch(self, fetched: Mapping[TP, Sequence[Any]]) -> None:
+        assigned = self._get_active_partitions()
+        work: dict[int, list[tuple[TP, Sequence[Any]]]] = {}
+        for tp, records in fetched.items():
+            if not records or tp not in assigned:
+                continue  # moved away, or paused
+            if tp.topic not in self.topics:
+                await self._fausts_way(tp, records)
+            elif due := await self._due(tp, records):
+                work.setdefault(tp.partition, []).append((tp, due))
+        for partition, units in work.items():
+            units.sort(key=lambda unit: self.topics.index(unit[0].topic))
+            self._busy[partition] = asyncio.ensure_future(self._work(partition, units, self._epoch))
+
+    async def _work(self, partition: int, units: list[tuple[TP, Sequence[Any]]], epoch: int) -> None:
+        try:
+            for tp, records in units:
+                await self.handler.batch(tp, records)
+                if epoch != self._epoch:
+                    return
+                self._mark[tp] = max(self._mark.get(tp, 0), records[-1].offset + 1)
+                self._gauge(tp)
+        except Exception as error:  # noqa: BLE001  # a bug: nothing is committed, the worker crashes, it is read again
+            await self.crash(error)
+        finally:
+            self._busy.pop(partition, None)
+            self._wake.set()
+
+    def _gauge(self, tp: TP) -> None:
+        end = self.highwater(tp)
+        if end is not None:
+            metrics.LAG.labels(tp.topic, tp.partition).set(max(0, end - self._mark[tp]))
+
+    async def _due(self, tp: TP, records: Sequence[Any]) -> Sequence[Any]:
+        """The records from the offset that is due; empty, and a seek back, when they begin behind it.
+
+        aiokafka's getmany blocks through a rebalance and can return after the seek: what was dropped there was lost, so
+        nothing is dropped unseen. A hole left by retention or a transaction marker comes back the same every time.
+        """
+        due = self._next.get(tp, 0)
+        at, tries = self._sought.get(tp, (-1, 0))
+        tries = tries + 1 if at == due else 1
+        if tp.partition in self._busy or (records[0].offset > due and tries <= HOLE_TRIES):
+            self._sought[tp] = due, tries
+            self.log.info("%s: got %s, due is %s: seeking back", tp, records[0].offset, due)
+            await self.seek(tp, due)
+            return []
+        records = [record for record in records if record.offset >= due]
+        if records:
+            self._next[tp] = records[-1].offset + 1
+        return records
+
+    async def _fausts_way(self, tp: TP, records: Sequence[Any]) -> None:
+        self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+        for record in records:
+            if not self.flow_active:
+                return
+            await self.callback(self._to_message(tp, record))
+            self._read_offset[tp] = record.offset
+
+
+def transport(app: Any, topics: Iterable[str], handler: Handler) -> driver.Transport:
+    """A Faust transport whose consumer hands the batches of `topics` to `handler`: `app.transport = transport(…)`."""
+    consumer = type("BatchConsumer", (BatchConsumer,), {"topics": tuple(topics), "handler": handler})
+    kind = type("BatchTransport", (driver.Transport,), {"Consumer": consumer})
+    return kind(app.conf.broker_consumer, app)

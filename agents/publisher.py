@@ -1,0 +1,117 @@
+"""Publishes records so that those of one key keep their order, come what may.
+
+Records of one output partition go as atomic record batches, and the next batch is sent only after the one before is
+confirmed (DESIGN section 6, rule 3): otherwise version k, timed out and tried again, could first appear after k + 1.
+An idempotent producer alone does not do: it forgets its sequence when it is made anew.
+"""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from streams import metrics
+from streams.kafka import producer
+from streams.log import get
+from streams.messages import Headers
+from streams.settings import Settings
+
+log = get(__name__)
+STOP_SECONDS = 2
+BATCH_BYTES = 64 * 1024
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+
+
+class Outgoing(NamedTuple):
+    """One record to produce. `topic` is its name on this Kafka."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class Publisher:
+    """A producer that tries until Kafka has it, and makes itself anew when its session is beyond repair."""
+
+    def __init__(self, settings: Settings, client_id: str) -> None:
+        self._settings, self._client_id = settings, client_id
+        self._producer: AIOKafkaProducer | None = None
+        self._renewing = asyncio.Lock()
+
+    async def publish(self, records: Iterable[Outgoing]) -> None:
+        """Returns when Kafka has all of them on all in-sync replicas; retries for ever.
+
+        Cancelled, it may have written some, or may still write them.
+        """
+        partitions = defaultdict[tuple[str, int], list[Outgoing]](list)
+        for record in records:
+            partitions[record.topic, record.partition].append(record)
+        await asyncio.gather(*(self._in_order(*where, those) for where, those in partitions.items()))
+
+    async def stop(self) -> None:
+        """Closes the producer; what was not confirmed may or may not be written."""
+        if self._producer is not None:
+            await self._close(self._producer)
+            self._producer = None
+
+    async def _in_order(self, topic: str, partition: int, records: list[Outgoing]) -> None:
+        pause = FIRST_PAUSE
+        while records:
+            try:
+                records = records[await self._send(topic, partition, records) :]
+                pause = FIRST_PAUSE
+            except (KafkaError, OSError) as error:
+                metrics.RETRIES.labels("kafka").inc()
+                log.warning("kafka_away", topic=topic, partition=partition, error=repr(error), pause=pause)
+                await asyncio.sleep(pause * random.uniform(0.5, 1))
+                pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _send(self, topic: str, partition: int, records: list[Outgoing]) -> int:
+        """Sends as many as one record batch takes and gives their number when they are confirmed."""
+        current = await self._started()
+        batch = current.create_batch()
+        count = 0
+        for record in records:
+            if batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
+                break
+            count += 1
+        batch.close()
+        try:
+            await (await current.send_batch(batch, topic, partition=partition))
+        except KafkaTimeoutError:  # it found no place in the producer's queue: nothing of it was sent
+            raise
+        except KafkaError:
+            await self._give_up(current)
+            raise
+        return count
+
+    async def _started(self) -> AIOKafkaProducer:
+        async with self._renewing:
+            if self._producer is None:
+                fresh = producer(self._settings, self._client_id, max_batch_size=BATCH_BYTES)
+                try:
+                    await fresh.start()
+                except BaseException:
+                    await self._close(fresh)
+                    raise
+                self._producer = fresh
+            return self._producer
+
+    async def _give_up(self, broken: AIOKafkaProducer) -> None:
+        """The sequence of a producer with a failed batch has a gap: only a new producer goes on safely."""
+        async with self._renewing:
+            if self._producer is broken:
+                self._producer = None
+                await self._close(broken)
+
+    @staticmethod
+    async def _close(old: AIOKafkaProducer) -> None:
+        with suppress(KafkaError, OSError, TimeoutError):
+            await asyncio.wait_for(old.stop(), STOP_SECONDS)

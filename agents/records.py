@@ -1,0 +1,87 @@
+"""What a consumed record is: an order, an update, a stranger to its partition, or something to reject.
+
+The checks here need nothing but the record itself. Judging an update by its order's history is agents/lane.py's.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from streams import topics
+from streams.codec import Codec, Undecodable, UnknownSchema
+from streams.messages import Headers, Invalid, order_of, update_of
+from streams.order import Order, Position, Reason, Update
+from streams.topics import partition_of, plain_decimal
+
+
+class Kind(StrEnum):
+    """Which of the two co-partitioned inputs a record is of; the value is the topic's name."""
+
+    ORDERS = topics.ORDERS.name
+    UPDATES = topics.UPDATES.name
+
+
+class Record(NamedTuple):
+    """One record as it was read, or as it waited in Cassandra."""
+
+    kind: Kind
+    position: Position
+    recorded_at: int  # log-append time, ms
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+    @classmethod
+    def of(cls, kind: Kind, incarnation: str, consumed: Any) -> "Record":
+        """From aiokafka's ConsumerRecord."""
+        position = Position(incarnation, consumed.partition, consumed.offset)
+        return cls(kind, position, consumed.timestamp, consumed.key, consumed.value, list(consumed.headers))
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A record that goes to `courier-status-rejected` as it came."""
+
+    record: Record
+    reason: Reason
+    detail: str
+
+
+class Misrouted(NamedTuple):
+    """A record in a partition that murmur2 of its key would not give."""
+
+    record: Record
+    partition: int
+
+
+_CODECS = {Kind.ORDERS: Codec("OrderPlaced"), Kind.UPDATES: Codec("CourierStatusUpdate")}
+
+
+def parse(record: Record, partitions: int) -> Order | Update | Misrouted | Rejection:
+    """What the record is, by itself, in a topic of so many partitions."""
+    if record.key is not None and plain_decimal(record.key) is not None:
+        partition = partition_of(record.key, partitions)
+        if partition != record.position.partition:
+            return Misrouted(record, partition)
+    return understand(record)
+
+
+def understand(record: Record) -> Order | Update | Rejection:
+    """The message that a record of the right partition holds, or why it is none."""
+    try:
+        return _message(record)
+    except Undecodable as error:
+        return Rejection(record, Reason.UNDECODABLE, str(error))
+    except UnknownSchema as error:
+        return Rejection(record, Reason.UNKNOWN_SCHEMA, str(error))
+    except Invalid as error:
+        return Rejection(record, error.reason, str(error))
+
+
+def _message(record: Record) -> Order | Update:
+    message = _CODECS[record.kind].decode(record.value)
+    make = order_of if record.kind is Kind.ORDERS else update_of
+    parsed = make(message, record.position, record.recorded_at)
+    if plain_decimal(record.key) != parsed.id_order:
+        raise Invalid(Reason.INVALID_FIELD, "key", "absent, or not the value's id_order in plain decimal")
+    return parsed

@@ -1,0 +1,201 @@
+"""Order tracking: a courier's update becomes a row in Cassandra, then an event, then an acknowledgement.
+
+    orders, courier-status-updates ─▶ judge (agents/lane.py) ─▶ write ─▶ publish ─▶ acknowledge
+
+Durable first, then published, then acknowledged: killed at any step, the batch is read again and does the same again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from aiokafka.errors import KafkaError
+from faust.types import TP
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
+
+from agents.lane import Effects, Event, Lane
+from agents.publisher import Outgoing, Publisher
+from agents.records import Kind, Misrouted, Record, Rejection
+from streams import metrics, topics
+from streams.codec import Codec
+from streams.dead_letters import rejected_headers
+from streams.incarnation import incarnations
+from streams.kafka import client
+from streams.log import get
+from streams.messages import STATUS_CHANGED, cloud_event, status_changed
+from streams.order import Position
+from streams.settings import Settings
+from streams.topics import partition_of
+from tables.orders import DAY_MS, Orders, StoreUnavailable
+
+log = get(__name__)
+T = TypeVar("T")
+_CHANGED = Codec("OrderStatusChanged")
+
+
+class Tracker:
+    """The order-tracking worker's work, one lane a partition. `now` is the clock: ms since 1970."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        connect: Callable[[], Awaitable[Orders]],
+        publisher: Publisher,
+        now: Callable[[], int],
+    ) -> None:
+        self._settings, self._connect, self._publisher, self._now = settings, connect, publisher, now
+        self._topics = {settings.topic(kind): kind for kind in Kind}
+        self._changed = settings.topic(topics.CHANGED.name)
+        self._rejected = settings.topic(topics.REJECTED.name)
+        self._store: Orders | None = None
+        self._connecting = asyncio.Lock()
+        self._writing = asyncio.Semaphore(settings.writes_in_flight)
+        self._positions: Mapping[TP, int] = {}
+        self._incarnations: dict[Kind, str] = {}
+        self._lanes: dict[int, Lane] = {}
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The inputs as they are called on this Kafka, orders first."""
+        return tuple(self._topics)
+
+    async def assigned(self, positions: Mapping[TP, int]) -> None:
+        """Begins a new assignment with new lanes: cache and positions of the old one are void (rule 4)."""
+        self._positions, self._lanes, self._incarnations = positions, {}, {}
+        log.info("assigned", partitions=sorted({tp.partition for tp in positions}))
+
+    async def batch(self, tp: TP, records: Sequence[Any]) -> None:
+        """All effects of these records, a part at a time: durable, then confirmed. Waits for what is away."""
+        kind = self._topics[tp.topic]
+        metrics.RECORDS.labels(kind).inc(len(records))
+        lane = self._lanes.get(tp.partition) or await self._lane(tp.partition)
+        incarnation = lane.positions[kind].incarnation
+        for start in range(0, len(records), self._settings.batch_records):
+            part = records[start : start + self._settings.batch_records]
+            with metrics.BATCH_SECONDS.time():
+                await self._part(lane, [Record.of(kind, incarnation, record) for record in part])
+            lane.advance(kind, part[-1].offset + 1)
+        metrics.CACHED.set(sum(each.cached for each in self._lanes.values()))
+
+    async def stop(self) -> None:
+        """Closes what the worker opened."""
+        await self._publisher.stop()
+        if self._store is not None:
+            await self._store.close()
+
+    async def _part(self, lane: Lane, records: list[Record]) -> None:
+        effects = await self._retry("cassandra", StoreUnavailable, lambda: lane.judge(records))
+        with metrics.WRITE_SECONDS.time():
+            await self._write(effects)
+        with metrics.PUBLISH_SECONDS.time():
+            await self._publisher.publish(self._outgoing(effects))
+
+    # -- an assignment's lanes
+
+    async def _lane(self, number: int) -> Lane:
+        """The lane of a partition, made at its first batch: a rebalance does not wait for Cassandra."""
+        positions = self._positions
+        store = await self._connected()
+        if not self._incarnations:
+            self._incarnations = await self._retry("kafka", KafkaError, self._ask_incarnations)
+        due = {
+            kind: Position(self._incarnations[kind], number, positions[TP(topic, number)])
+            for topic, kind in self._topics.items()
+        }
+        lane = self._lanes[number] = Lane(
+            store,
+            due,
+            partitions=self._settings.partitions,
+            retention_ms=self._settings.retention_days * DAY_MS,
+            cached=max(1, self._settings.cached_orders * len(self._topics) // len(positions)),
+        )
+        return lane
+
+    async def _connected(self) -> Orders:
+        async with self._connecting:
+            if self._store is None:
+                self._store = await self._retry("cassandra", StoreUnavailable, self._connect)
+            return self._store
+
+    async def _ask_incarnations(self) -> dict[Kind, str]:
+        bare = client(self._settings, "lacak-track")
+        try:
+            await bare.bootstrap()
+            found = await incarnations(bare, self._topics)
+        finally:
+            await bare.close()
+        return {kind: found[topic] for topic, kind in self._topics.items()}
+
+    # -- durable
+
+    async def _write(self, effects: Effects) -> None:
+        now, store = self._now(), await self._connected()
+        await asyncio.gather(
+            *(self._durable(partial(store.write, each, now)) for each in effects.writes),
+            *(self._durable(partial(store.add_waiting, each, now)) for each in effects.waiting),
+        )
+
+    async def _durable(self, write: Callable[[], Awaitable[None]]) -> None:
+        async with self._writing:
+            await self._retry("cassandra", StoreUnavailable, write)
+
+    async def _retry(self, dependency: str, away: type[Exception], action: Callable[[], Awaitable[T]]) -> T:
+        """Does `action` until its dependency is there: it is never skipped. Anything else that it raises is a bug."""
+        try:
+            return await action()
+        except away as error:
+            _note(dependency, error)
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(away),
+            wait=wait_random_exponential(0.1, max=5),
+            before_sleep=lambda state: _note(dependency, _error(state)),
+        )
+        result: T = await retrying(action)
+        return result
+
+    # -- published
+
+    def _outgoing(self, effects: Effects) -> Iterator[Outgoing]:
+        yield from map(self._change, effects.events)
+        yield from map(self._dead_letter, effects.rejections)
+        yield from map(self._forward, effects.forwards)
+
+    def _change(self, event: Event) -> Outgoing:
+        """Everything in it comes from the judged record, so a replay's is the same (rule 7)."""
+        order, row = event.order, event.row
+        key = str(order.id_user).encode()
+        return Outgoing(
+            self._changed,
+            partition_of(key, self._settings.partitions),
+            key,
+            _CHANGED.encode(status_changed(order, row)),
+            cloud_event(STATUS_CHANGED, f"{order.id_order}-{row.version}", "track", row.recorded_at, event.traceparent),
+        )
+
+    def _dead_letter(self, rejection: Rejection) -> Outgoing:
+        record = rejection.record
+        partition, offset = record.position.partition, record.position.offset
+        topic = self._settings.topic(record.kind)
+        log.info("rejected", reason=rejection.reason, topic=topic, partition=partition, offset=offset)
+        return Outgoing(
+            self._rejected,
+            partition if record.key is None else partition_of(record.key, self._settings.partitions),
+            record.key,
+            record.value,
+            rejected_headers(record.headers, rejection.reason, rejection.detail, topic, partition, offset),
+        )
+
+    def _forward(self, misrouted: Misrouted) -> Outgoing:
+        record, partition = misrouted
+        metrics.MISROUTED.labels(record.kind).inc()
+        return Outgoing(self._settings.topic(record.kind), partition, record.key, record.value, record.headers)
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _note(dependency: str, error: BaseException | None) -> None:
+    metrics.RETRIES.labels(dependency).inc()
+    log.warning("dependency_away", dependency=dependency, error=repr(error))

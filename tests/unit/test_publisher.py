@@ -1,0 +1,94 @@
+"""Rule 3: the next record of a partition is sent only after the ones before are confirmed."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, OutOfOrderSequenceNumber
+
+from agents import publisher
+from agents.publisher import Outgoing, Publisher
+from streams.settings import Settings
+
+BATCH = 3
+
+
+class Builder:
+    """Takes BATCH records."""
+
+    def __init__(self) -> None:
+        self.values: list[bytes | None] = []
+
+    def append(self, *, value: bytes | None, **_: Any) -> bool | None:
+        if len(self.values) == BATCH:
+            return None
+        self.values.append(value)
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+class Producer:
+    """Stands where aiokafka's producer does, and fails as the test says; what it wrote is in `log`."""
+
+    made: list["Producer"]
+    log: list[tuple[int, list[bytes | None]]]
+    script: list[KafkaError | None]
+
+    def __init__(self) -> None:
+        self.in_flight: set[int] = set()
+        self.made.append(self)
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    def create_batch(self) -> Builder:
+        return Builder()
+
+    async def send_batch(self, batch: Builder, topic: str, *, partition: int) -> "asyncio.Future[None]":
+        assert partition not in self.in_flight, "sent before the one before was confirmed"
+        self.in_flight.add(partition)
+        return asyncio.ensure_future(self._write(partition, batch))
+
+    async def _write(self, partition: int, batch: Builder) -> None:
+        await asyncio.sleep(0)
+        self.in_flight.discard(partition)
+        error = self.script.pop(0) if self.script else None
+        if error is not None:
+            raise error
+        self.log.append((partition, batch.values))
+
+
+@pytest.fixture
+def kafka(monkeypatch: pytest.MonkeyPatch) -> type[Producer]:
+    Producer.made, Producer.log, Producer.script = [], [], []
+    monkeypatch.setattr(publisher, "producer", lambda *_, **__: Producer())
+    monkeypatch.setattr(publisher, "FIRST_PAUSE", 0)
+    return Producer
+
+
+def records(partition: int, count: int) -> list[Outgoing]:
+    return [Outgoing("t", partition, b"k", b"%d" % number, []) for number in range(count)]
+
+
+async def test_records_of_a_partition_go_in_batches_one_after_the_other(kafka: type[Producer]) -> None:
+    await Publisher(Settings(_env_file=None), "test").publish(records(0, 7) + records(1, 2))
+    assert [values for where, values in kafka.log if where == 0] == [[b"0", b"1", b"2"], [b"3", b"4", b"5"], [b"6"]]
+    assert [values for where, values in kafka.log if where == 1] == [[b"0", b"1"]]
+
+
+@pytest.mark.parametrize("error", [KafkaConnectionError(), KafkaTimeoutError(), OutOfOrderSequenceNumber()])
+async def test_a_batch_that_failed_is_sent_again_before_what_follows(kafka: type[Producer], error: KafkaError) -> None:
+    kafka.script = [error, None, error, error, None]
+    await Publisher(Settings(_env_file=None), "test").publish(records(0, 5))
+    assert [values for _, values in kafka.log] == [[b"0", b"1", b"2"], [b"3", b"4"]]
+
+
+async def test_a_producer_whose_sequence_broke_is_made_anew(kafka: type[Producer]) -> None:
+    kafka.script = [OutOfOrderSequenceNumber()]
+    await Publisher(Settings(_env_file=None), "test").publish(records(0, 1))
+    assert len(kafka.made) == 2
