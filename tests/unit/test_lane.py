@@ -104,7 +104,7 @@ async def test_rule_5_a_record_read_again_has_all_its_effects_again() -> None:
     log = Log()
     store = memory(log)
     log.update("picked_up")
-    log.update("lost", event_id="x", status="attempt_failed", occurred_at=T0 + 2000)
+    log.update("attempt_failed", event_id="x", occurred_at=T0 + 2000)
     log.update("delivered", occurred_at=T0 + 3000)
     log.order()
     first = Worker(log, store)
@@ -134,7 +134,7 @@ async def test_updates_that_waited_are_judged_in_log_order_right_after_their_ord
     log = Log()
     store = memory(log)
     log.update("picked_up")
-    log.update("placed", event_id="y", status="confirmed", occurred_at=T0 + 500)
+    log.update("confirmed", event_id="y", occurred_at=T0 + 500)
     log.update("delivered", occurred_at=T0 + 9000)
     log.order()
     worker = Worker(log, store)
@@ -221,7 +221,7 @@ async def test_records_that_are_bad_in_themselves_are_rejected_with_their_reason
 
 async def test_a_record_in_a_strange_partition_is_forwarded_as_it_is() -> None:
     log = Log()
-    record = log.append(Kind.UPDATES, b"whatever it is", b"8")
+    record = log.append(Kind.UPDATES, b"whatever it is", b"6")
     worker = Worker(log, memory(log))
     effects = await worker.read(Kind.UPDATES)
     assert [each.record for each in effects.forwards] == [record] and not effects.rejections
@@ -245,7 +245,7 @@ async def test_an_old_order_that_is_still_updated_has_all_its_rows_live_longer()
 
 STEPS = ("confirmed", "picked_up", "in_transit", "attempt_failed", "delivered", "exception", "nonsense")
 inputs = st.lists(
-    st.tuples(st.sampled_from(STEPS), st.integers(0, 5), st.integers(-3000, 9000), st.sampled_from([7, 7, 7, 9])),
+    st.tuples(st.sampled_from(STEPS), st.integers(0, 5), st.integers(-3000, 9000), st.sampled_from([7, 7, 7, 8])),
     max_size=15,
 )
 
