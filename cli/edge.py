@@ -1,0 +1,73 @@
+"""What every command does at the edge: read the settings, run, and say in one line what went wrong.
+
+Exit codes: 0 done, 1 part of it was not done or a server is away, 2 the command or the settings are wrong.
+"""
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from streams.settings import Settings
+
+T = TypeVar("T")
+
+
+class Failed(Exception):
+    """Something that a person can put right; shown as one line, without a traceback."""
+
+    def __init__(self, message: str, code: int = 1) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def settings() -> Settings:
+    """The settings of this process; a value that is none is one line and exit code 2."""
+    from pydantic import ValidationError
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"LACAK_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise Failed(wrong, 2) from error
+
+
+def now_ms() -> int:
+    """This machine's clock, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def run(work: Coroutine[Any, Any, T], using: Settings) -> T:
+    """Runs a command's coroutine. Kafka or Cassandra away is a `Failed`; any other exception is a bug and stays one."""
+    from aiokafka.errors import KafkaError
+
+    from streams.kafka import TopicsDiffer
+    from tables.orders import StoreUnavailable
+
+    try:
+        return asyncio.run(work)
+    except TopicsDiffer as error:
+        raise Failed(str(error)) from error
+    except KafkaError as error:
+        raise Failed(kafka_away(using, error)) from error
+    except StoreUnavailable as error:
+        where = f"{using.cassandra_hosts}:{using.cassandra_port}"
+        raise Failed(f"Cassandra at {where} does not answer ({_short(error)}); `make up` starts it") from error
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise Failed("stopped", 130) from None
+
+
+def kafka_away(using: Settings, error: Exception) -> str:
+    """One line about a Kafka error: which server, what it said, what to do."""
+    from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
+
+    if isinstance(error, UnknownTopicOrPartitionError):
+        return f"Kafka at {using.kafka_bootstrap} has no such topic ({_short(error)}); `lacak topics` makes them"
+    if isinstance(error, KafkaConnectionError):
+        return f"Kafka at {using.kafka_bootstrap} does not answer; `make up` starts it"
+    return f"Kafka at {using.kafka_bootstrap}: {_short(error)}"
+
+
+def _short(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0] if text and text[0] else type(error).__name__
