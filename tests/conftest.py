@@ -1,4 +1,4 @@
-"""Real servers for the tests: one Kafka and one Cassandra a session, a topic prefix and a keyspace of its own a test."""
+"""Real servers: one Kafka and one Cassandra a session, a topic prefix and a keyspace of its own a test."""
 
 import asyncio
 import itertools

@@ -1,0 +1,58 @@
+"""Reads and writes topics with confluent-kafka: a client that is not ours."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+
+from streams.codec import Codec
+from streams.settings import Settings
+
+
+def write(settings: Settings, topic: str, records: Iterable[tuple[bytes | None, bytes | None]], **config: Any) -> None:
+    """Produces (key, value) pairs, by Kafka's partitioner unless `config` says other, until Kafka has them all."""
+    producer = Producer(
+        {"bootstrap.servers": settings.kafka_bootstrap, "acks": "all", "partitioner": "murmur2_random", **config}
+    )
+    failed: list[str] = []
+    for key, value in records:
+        producer.produce(
+            settings.topic(topic), value, key, on_delivery=lambda error, _: failed.append(str(error)) if error else None
+        )
+        producer.poll(0)
+    left = producer.flush(60)
+    assert not left and not failed, (left, failed[:3])
+
+
+def read(settings: Settings, topic: str) -> list[Message]:
+    """Every record that the topic holds now, partition by partition."""
+    consumer = Consumer(
+        {"bootstrap.servers": settings.kafka_bootstrap, "group.id": "reader", "enable.auto.commit": False}
+    )
+    try:
+        name = settings.topic(topic)
+        ends: dict[int, int] = {}
+        for partition in consumer.list_topics(name, 20).topics[name].partitions:
+            low, high = consumer.get_watermark_offsets(TopicPartition(name, partition), 20)
+            if high > low:
+                ends[partition] = high
+        consumer.assign([TopicPartition(name, partition, 0) for partition in ends])
+        records: list[Message] = []
+        stop = time.monotonic() + 60
+        while ends and time.monotonic() < stop:
+            for record in consumer.consume(1000, 1):
+                assert not record.error(), record.error()
+                records.append(record)
+                if record.offset() + 1 >= ends.get(record.partition(), 0):
+                    ends.pop(record.partition(), None)
+        assert not ends, f"not read to the end: {ends}"
+        return records
+    finally:
+        consumer.close()
+
+
+def messages(settings: Settings, topic: str, name: str) -> list[dict[str, Any]]:
+    """The topic's messages, decoded."""
+    codec = Codec(name)
+    return [codec.decode(record.value()) for record in read(settings, topic)]
