@@ -1,0 +1,99 @@
+# Everything does its own set-up. A machine needs Python 3.11 or newer, and make.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+BIN := .venv/bin
+STACK := $(BIN)/python -m deploy.local.stack
+PYTEST := $(BIN)/python -m pytest
+CODE := streams tables agents api cli deploy bench tests
+PACKAGES := streams tables agents api cli deploy.local
+
+.PHONY: help run up down status logs test check format bench lock clean tools
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: .venv/ready ## everything in the foreground, with simulated couriers; prints the address of the live page
+	@$(STACK) run
+
+up: .venv/ready ## the same in the background, without the couriers; starts what is not running
+	@$(STACK) up
+
+down: .venv/ready ## stop everything
+	@$(STACK) down
+
+status: .venv/ready ## a line a process: name state pid
+	@$(STACK) status
+
+logs: .venv/ready ## the end of each log (FOLLOW=1: and what comes)
+	@$(STACK) logs $(if $(FOLLOW),--follow)
+
+test: .venv/ready tools ## all tests, on a Kafka and a Cassandra of their own
+	$(PYTEST) tests/unit
+	cd clients/js && npm test && npm run types
+	$(PYTEST) tests/integration
+	$(PYTEST) tests/e2e
+
+check: .venv/ready ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy $(PACKAGES:%=-p %)
+	@$(BIN)/lint-imports
+
+format: .venv/ready ## format the code, and repair what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: .venv/ready ## the benchmarks
+	$(BIN)/python bench/worker.py
+	$(BIN)/python bench/latency.py
+
+clean: ## stop everything, and remove all that was made here: also the local data
+	@if [ -x $(BIN)/python ]; then $(STACK) down; fi
+	rm -rf .lacak .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis clients/js/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the virtual environment -----------------------------------------------------------------------------------------
+
+# The first of these that is new enough and can make a virtual environment.
+FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
+	then command -v "$$python"; exit; fi; done; \
+	echo "Python 3.11 or newer with its venv module is needed (or name one: make PYTHON=/path/to/python)." >&2; \
+	echo "On Debian and Ubuntu: sudo apt-get install python3 python3-venv" >&2; exit 1
+
+.venv/bin/python:
+	@python=$$($(FIND_PYTHON)) || exit 1; echo "making .venv with $$python"; "$$python" -m venv .venv
+
+.venv/locked: requirements.lock | .venv/bin/python
+	@echo "installing requirements.lock"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/ready: .venv/locked pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+# --- what only tests need --------------------------------------------------------------------------------------------
+
+tools: .venv/ready $(if $(wildcard clients/js/package-lock.json),clients/js/node_modules/.ready)
+	@$(BIN)/python -m deploy.local.debian
+
+clients/js/node_modules/.ready: clients/js/package-lock.json | .venv/ready
+	@$(BIN)/python -m deploy.local.debian
+	cd clients/js && npm ci --no-audit --no-fund
+	@touch $@
+
+# --- the lock files --------------------------------------------------------------------------------------------------
+
+UV := .venv/lock/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
+
+.venv/lock/bin/uv: | .venv/bin/python
+	@$(BIN)/python -m venv .venv/lock
+	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+lock: .venv/lock/bin/uv ## make the lock files anew (UPGRADE=1: with the newest versions); needs Maven
+	$(UV) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev -o requirements.lock
+	cd deploy/local && for name in maven java; do ../../$(UV) $$name.in -o $$name.lock || exit 1; done
+	$(BIN)/python -m deploy.local.lock
