@@ -1,0 +1,133 @@
+"""Makes the keyspace and applies `cassandra/migrations/NNN_name.cql`, each once, even by two runs at once.
+
+An applied file never changes: what comes later is a new file. Each statement in a file must be one that can be repeated
+(IF NOT EXISTS), since a run may end between two of them.
+"""
+
+import asyncio
+import hashlib
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
+
+from streams.settings import Settings
+from tables.cassandra_cluster import LEASE_PROFILE, build_cluster, translated
+from tables.orders import StoreUnavailable
+
+_LOCK = "lock"
+_LOCK_TTL = 60  # s that one file may take at most
+_PATIENCE = 180  # s of waiting for another run
+_REGISTER = "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, checksum text, applied_at timestamp)"
+
+
+class MigrationChanged(Exception):
+    """A file that was applied has other content now, or is gone."""
+
+
+class Migration(NamedTuple):
+    """One file."""
+
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def statements(self) -> list[str]:
+        """The statements: each ends with a semicolon at the end of a line; `--` begins a line of comment."""
+        lines = [line for line in self.text.splitlines() if not line.lstrip().startswith("--")]
+        return [part.strip() for part in "\n".join([*lines, ""]).split(";\n") if part.strip()]
+
+
+def migrations_dir() -> Path:
+    """Where the files are: inside the installed package, or at the repository's root."""
+    packaged = Path(__file__).parent / "migrations"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "cassandra" / "migrations"
+
+
+def migrations(directory: Path) -> list[Migration]:
+    """The files of a directory, in the order of their numbers."""
+    return [Migration(path.stem, path.read_text()) for path in sorted(directory.glob("[0-9][0-9][0-9]_*.cql"))]
+
+
+async def migrate(settings: Settings, directory: Path | None = None) -> list[str]:
+    """Applies what is not applied yet, and gives the names; [] when nothing was to be done.
+
+    Raises StoreUnavailable when Cassandra is away, MigrationChanged when an applied file differs from what was applied.
+    """
+    return await asyncio.to_thread(_migrate, settings, migrations(directory or migrations_dir()))
+
+
+def _migrate(settings: Settings, files: list[Migration]) -> list[str]:
+    with translated(), build_cluster(settings) as cluster:
+        session = cluster.connect()
+        session.default_fetch_size = None
+        _make_keyspace(session, settings)
+        if not _pending(session, files):
+            return []
+        with _lock(session) as owner:
+            return [_apply(session, file, owner) for file in _pending(session, files)]
+
+
+def _make_keyspace(session: Session, settings: Settings) -> None:
+    keyspace = settings.cassandra_keyspace
+    replication = f"'{settings.cassandra_datacenter}': {settings.cassandra_replication}"
+    session.execute(
+        f"CREATE KEYSPACE IF NOT EXISTS {keyspace} "
+        f"WITH replication = {{'class': 'NetworkTopologyStrategy', {replication}}}"
+    )
+    session.set_keyspace(keyspace)
+    session.execute(_REGISTER)
+
+
+def _pending(session: Session, files: list[Migration]) -> list[Migration]:
+    applied = dict(session.execute("SELECT name, checksum FROM schema_migrations").all())
+    applied.pop(_LOCK, None)
+    checksums = {file.name: file.checksum for file in files}
+    for name, checksum in applied.items():
+        if checksums.get(name) != checksum:
+            raise MigrationChanged(f"{name}.cql is not what was applied to this keyspace; put changes into a new file")
+    return [file for file in files if file.name not in applied]
+
+
+def _apply(session: Session, file: Migration, owner: str) -> str:
+    """Applies one file. The driver waits after each statement till all nodes have the same schema."""
+    renew = f"UPDATE schema_migrations USING TTL {_LOCK_TTL} SET checksum = %s WHERE name = %s IF checksum = %s"
+    if not _applied(session, renew, owner, _LOCK, owner):
+        raise StoreUnavailable("the migrations' lock was lost; run `lacak migrate` again")
+    for statement in file.statements():
+        result = session.execute_async(statement, timeout=_LOCK_TTL)
+        result.result()
+        if not result.is_schema_agreed:
+            raise StoreUnavailable(f"{file.name}: the nodes do not agree on the schema; run `lacak migrate` again")
+    session.execute(
+        "INSERT INTO schema_migrations (name, checksum, applied_at) VALUES (%s, %s, toTimestamp(now()))",
+        (file.name, file.checksum),
+        execution_profile=EXEC_PROFILE_DEFAULT,
+    )
+    return file.name
+
+
+@contextmanager
+def _lock(session: Session) -> Iterator[str]:
+    """One run at a time. A run that dies leaves the lock for a minute."""
+    owner, take = str(uuid.uuid4()), "INSERT INTO schema_migrations (name, checksum) VALUES (%s, %s) IF NOT EXISTS"
+    until = time.monotonic() + _PATIENCE
+    while not _applied(session, f"{take} USING TTL {_LOCK_TTL}", _LOCK, owner):
+        if time.monotonic() > until:
+            raise StoreUnavailable("another `lacak migrate` holds the lock")
+        time.sleep(0.2)
+    try:
+        yield owner
+    finally:
+        _applied(session, "DELETE FROM schema_migrations WHERE name = %s IF checksum = %s", _LOCK, owner)
+
+
+def _applied(session: Session, statement: str, *values: str) -> bool:
+    return bool(session.execute(statement, values, execution_profile=LEASE_PROFILE).one()[0])

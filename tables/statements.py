@@ -1,0 +1,92 @@
+"""Every statement, once. `{keyspace}` stands for the keyspace; times are read as integer milliseconds."""
+
+
+def _columns(text: str) -> list[str]:
+    return text.split()
+
+
+ORDER_COLUMNS = _columns(
+    "id_order id_user id_produk harga jumlah total_harga currency placed_at produk_nama promised_at "
+    "status status_at version courier eta placed_incarnation placed_partition placed_offset placed_recorded_at"
+)
+HISTORY_COLUMNS = _columns(
+    "id_order id_order_status_history status previous_status version applied occurred_at recorded_at event_id "
+    "courier substatus note latitude longitude eta source_incarnation source_topic source_partition source_offset"
+)
+LIST_COLUMNS = _columns("placed_at id_order")
+WAITING_COLUMNS = _columns(
+    "id_order source_incarnation source_partition source_offset recorded_at value headers rejected_at"
+)
+_TIMES = frozenset(
+    _columns("placed_at promised_at status_at eta placed_recorded_at occurred_at recorded_at rejected_at")
+)
+
+
+def _insert(table: str, columns: list[str]) -> str:
+    marks = ", ".join("?" * len(columns))
+    names = ", ".join(columns)
+    return f"INSERT INTO {{keyspace}}.{table} ({names}) VALUES ({marks}) USING TIMESTAMP ? AND TTL ?"
+
+
+def _select(table: str, columns: list[str], rest: str) -> str:
+    names = ", ".join(f"to_unix_timestamp({name})" if name in _TIMES else name for name in columns)
+    return f"SELECT {names} FROM {{keyspace}}.{table} {rest}".rstrip()
+
+
+WRITE_ORDER = _insert("orders", ORDER_COLUMNS)
+WRITE_HISTORY = _insert("order_status_history", HISTORY_COLUMNS)
+WRITE_OF_USER = _insert("orders_by_user", ["id_user", "month", *LIST_COLUMNS])
+WRITE_OF_PRODUK = _insert("orders_by_produk", ["id_produk", "day", *LIST_COLUMNS])
+WRITE_MONTH = _insert("months_by_user", ["id_user", "month"])
+WRITE_WAITING = _insert("waiting_updates", WAITING_COLUMNS[:-1])
+MARK_REJECTED = (
+    "UPDATE {keyspace}.waiting_updates USING TIMESTAMP ? AND TTL ? SET rejected_at = ? "
+    "WHERE id_order = ? AND source_incarnation = ? AND source_partition = ? AND source_offset = ?"
+)
+
+READ_ORDER = _select("orders", ORDER_COLUMNS, "WHERE id_order = ?")
+READ_HISTORY = _select("order_status_history", HISTORY_COLUMNS, "WHERE id_order = ?")
+READ_HISTORY_BEFORE = _select(
+    "order_status_history", HISTORY_COLUMNS, "WHERE id_order = ? AND id_order_status_history < ? LIMIT ?"
+)
+READ_MONTHS = "SELECT month FROM {keyspace}.months_by_user WHERE id_user = ? AND month <= ?"
+READ_OF_USER = _select(
+    "orders_by_user", LIST_COLUMNS, "WHERE id_user = ? AND month = ? AND (placed_at, id_order) < (?, ?)"
+)
+READ_OF_PRODUK = _select(
+    "orders_by_produk", LIST_COLUMNS, "WHERE id_produk = ? AND day = ? AND (placed_at, id_order) < (?, ?)"
+)
+READ_USERS = "SELECT DISTINCT id_user FROM {keyspace}.months_by_user LIMIT ?"
+COUNT_OF_USER = "SELECT count(*) FROM {keyspace}.orders_by_user WHERE id_user = ? AND month = ?"
+READ_WAITING = _select("waiting_updates", WAITING_COLUMNS, "WHERE id_order = ?")
+READ_ALL_WAITING = _select("waiting_updates", WAITING_COLUMNS, "")
+
+READ_NODES = "SELECT node, owner FROM {keyspace}.snowflake_nodes"
+TAKE_NODE = "INSERT INTO {keyspace}.snowflake_nodes (node, owner) VALUES (?, ?) IF NOT EXISTS USING TTL ?"
+RENEW_NODE = "UPDATE {keyspace}.snowflake_nodes USING TTL ? SET owner = ? WHERE node = ? IF owner = ?"
+
+PING = "SELECT key FROM system.local"
+
+ALL = (
+    WRITE_ORDER,
+    WRITE_HISTORY,
+    WRITE_OF_USER,
+    WRITE_OF_PRODUK,
+    WRITE_MONTH,
+    WRITE_WAITING,
+    MARK_REJECTED,
+    READ_ORDER,
+    READ_HISTORY,
+    READ_HISTORY_BEFORE,
+    READ_MONTHS,
+    READ_OF_USER,
+    READ_OF_PRODUK,
+    READ_USERS,
+    COUNT_OF_USER,
+    READ_WAITING,
+    READ_ALL_WAITING,
+    READ_NODES,
+    TAKE_NODE,
+    RENEW_NODE,
+    PING,
+)
