@@ -4,8 +4,10 @@ Exit codes: 0 done, 1 part of it was not done or a server is away, 2 the command
 """
 
 import asyncio
+import logging
+import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from streams.settings import Settings
@@ -44,6 +46,7 @@ def run(work: Coroutine[Any, Any, T], using: Settings) -> T:
     from streams.kafka import TopicsDiffer
     from tables.orders import StoreUnavailable
 
+    _silence()
     try:
         return asyncio.run(work)
     except TopicsDiffer as error:
@@ -55,6 +58,27 @@ def run(work: Coroutine[Any, Any, T], using: Settings) -> T:
         raise Failed(f"Cassandra at {where} does not answer ({_short(error)}); `make up` starts it") from error
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise Failed("stopped", 130) from None
+
+
+async def patiently(work: Callable[[], Awaitable[T]], seconds: float, away: type[Exception], what: str) -> T:
+    """Does it, again and again for so many seconds while its server is away; then raises what it raised."""
+    clock, told = asyncio.get_running_loop().time, False
+    until = clock() + seconds
+    while True:
+        try:
+            return await work()
+        except away:
+            if clock() >= until:
+                raise
+            if not told:
+                print(f"waiting for {what} …", file=sys.stderr, flush=True)
+                told = True
+        await asyncio.sleep(min(1.0, max(0.0, until - clock())))
+
+
+def _silence() -> None:
+    """The libraries log each try to connect; a command says once what it came to."""
+    logging.basicConfig(handlers=[logging.NullHandler()])
 
 
 def kafka_away(using: Settings, error: Exception) -> str:

@@ -12,15 +12,17 @@ NO_SECRET = "LACAK_JWT_SECRET is not set: `make up` makes one at its first start
 
 def sign(using: Settings, scopes: list[str], ttl: int, sub: str | None = None, courier: str | None = None) -> str:
     """A token signed with the settings' secret, good for `ttl` seconds; `Failed` when there is no secret."""
-    from api.auth import issue_token
+    from api.auth import SECRET_LENGTH, issue_token
 
     if not using.jwt_secret:
         raise Failed(NO_SECRET, 2)
+    if len(using.jwt_secret.encode()) < SECRET_LENGTH:
+        raise Failed(f"LACAK_JWT_SECRET must have at least {SECRET_LENGTH} bytes", 2)
     return issue_token(
         using.jwt_secret,
         audience=using.jwt_audience,
         ttl=ttl,
-        now=now_ms() / 1000,
+        now=now_ms() // 1000,
         sub=sub,
         scopes=scopes,
         courier=courier,
@@ -43,8 +45,8 @@ def token(
     using = settings()
     scopes = scope or (["orders:read"] if user else [])
     _check(scopes)
-    for id_user in user or [None]:
-        print(sign(using, scopes, ttl, None if id_user is None else str(id_user), courier))
+    for sub in map(str, user) if user else [None]:
+        print(sign(using, scopes, ttl, sub, courier))
 
 
 def _check(scopes: list[str]) -> None:
