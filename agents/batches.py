@@ -43,7 +43,8 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Faust crashes the worker when Kafka does not take a commit; the next one will do."""
-        committable = {tp: (offset, "") for tp, offset in offsets.items() if tp in self.assignment()}
+        assigned = self.assignment()
+        committable = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items() if tp in assigned}
         try:
             await self._ensure_consumer().commit(committable)
         except KafkaError as error:
@@ -203,7 +204,9 @@ class BatchConsumer(driver.Consumer):
         aiokafka's getmany blocks through a rebalance and can return after the seek: what was dropped there was lost, so
         nothing is dropped unseen. A hole left by retention or a transaction marker comes back the same every time.
         """
-        due = self._next.get(tp, 0)
+        if tp not in self._next:  # a table's recovery lets records flow before perform_seek, which brings them back
+            return []
+        due = self._next[tp]
         at, tries = self._sought.get(tp, (-1, 0))
         tries = tries + 1 if at == due else 1
         if tp.partition in self._busy or (records[0].offset > due and tries <= HOLE_TRIES):

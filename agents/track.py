@@ -6,14 +6,18 @@ Durable first, then published, then acknowledged: killed at any step, the batch 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any, TypeVar
 
+import faust
 from aiokafka.errors import KafkaError
 from faust.types import TP
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from agents.faust_app import make_app, run
 from agents.lane import Effects, Event, Lane
 from agents.publisher import Outgoing, Publisher
 from agents.records import Kind, Misrouted, Record, Rejection
@@ -27,6 +31,7 @@ from streams.messages import STATUS_CHANGED, cloud_event, status_changed
 from streams.order import Position
 from streams.settings import Settings
 from streams.topics import partition_of
+from tables.cassandra_orders import CassandraOrders
 from tables.orders import DAY_MS, Orders, StoreUnavailable
 
 log = get(__name__)
@@ -199,3 +204,20 @@ def _error(state: RetryCallState) -> BaseException | None:
 def _note(dependency: str, error: BaseException | None) -> None:
     metrics.RETRIES.labels(dependency).inc()
     log.warning("dependency_away", dependency=dependency, error=repr(error))
+
+
+def main(settings: Settings) -> None:
+    """Runs the order-tracking worker until SIGTERM. Raises SystemExit(1) when it crashed."""
+
+    async def build(stack: AsyncExitStack) -> faust.App:
+        publisher = Publisher(settings, "lacak-track")
+        tracker = Tracker(
+            settings, lambda: CassandraOrders.connect(settings), publisher, lambda: int(time.time() * 1000)
+        )
+        stack.push_async_callback(tracker.stop)
+        directory = settings.data_dir / "track"  # it has no tables: several workers may share it
+        directory.mkdir(parents=True, exist_ok=True)
+        return make_app(settings, topics.TRACK_GROUP, tracker.topics, tracker, directory)
+
+    inputs = [settings.topic(kind) for kind in Kind]
+    run(settings, "track", inputs, settings.track_metrics_port, build)

@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from confluent_kafka import Message
-from tables.cassandra_orders import CassandraOrders
 
 import topics_reader
 from logs import T0, order_message, update_message
@@ -17,6 +17,7 @@ from streams.codec import Codec
 from streams.messages import header
 from streams.order import Row
 from streams.settings import Settings
+from tables.cassandra_orders import CassandraOrders
 from tables.orders import StoredOrder, Waiting
 
 ORDER, UPDATE = Codec("OrderPlaced"), Codec("CourierStatusUpdate")
@@ -185,18 +186,26 @@ def test_duplicates_change_nothing_and_late_scans_are_kept_in_the_history(settin
 def test_a_worker_killed_in_the_middle_of_a_load_loses_and_repeats_nothing(settings: Settings, worker: Process) -> None:
     ids = list(range(1, 401))
     way = ["confirmed", "picked_up", "in_transit", "out_for_delivery", "delivered"]
-    topics_reader.write(settings, "orders", orders(*ids))
-    until(lambda: len(changes(settings)) > 20)
-    worker.kill9()
-    worker.start()
-    topics_reader.write(settings, "courier-status-updates", updates(way, *ids))
-    for _ in range(2):
-        seen = len(changes(settings))
-        until(lambda seen=seen: len(changes(settings)) > seen + 50)  # type: ignore[misc]
-        worker.kill9()
-        worker.start()
+    load = orders(*ids) + updates(way, *ids)
+
+    def write_slowly() -> None:
+        for at in range(0, len(load), 60):
+            topic = "orders" if at < len(ids) else "courier-status-updates"
+            topics_reader.write(settings, topic, load[at : at + 60])
+            time.sleep(0.5)
+
+    with ThreadPoolExecutor(1) as writer:
+        writing = writer.submit(write_slowly)
+        for _ in range(3):
+            seen = len(changes(settings))
+            until(lambda seen=seen: len(changes(settings)) > seen)  # type: ignore[misc]
+            assert not writing.done(), "the load is over too soon for this test"
+            worker.kill9()
+            worker.start()
+        writing.result()
     until(lambda: len({(e["id_order"], e["version"]) for e in changes(settings)}) == 2400, 120)
-    assert all([row.status for row in o.rows] == ["placed", *way] for o in stored(settings, *ids) if o)
+    found = stored(settings, *ids)
+    assert all(found) and all([row.status for row in o.rows] == ["placed", *way] for o in found if o)
     firsts: dict[int, list[int]] = {}
     for event in changes(settings):
         if event["version"] > max(firsts.setdefault(event["id_order"], [0])):
