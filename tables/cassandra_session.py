@@ -7,6 +7,7 @@ come meanwhile: half the CPU of a wake-up each.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ResultSet, Session
@@ -104,9 +105,10 @@ class CassandraSession:
     def _hand_over(self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
         """In the driver's thread. Deque first, then flag: `_wake` clears the flag before it empties the deque."""
         self._answers.append((future, result, error))
-        if not self._woken and not self._loop.is_closed():
+        if not self._woken:
             self._woken = True
-            self._loop.call_soon_threadsafe(self._wake)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         self._woken = False

@@ -43,7 +43,7 @@ class MemoryOrders(Orders):
         self._nodes: dict[int, _Cell[str]] = {}
 
     async def load(self, id_order: int) -> StoredOrder | None:
-        now = await self.order(id_order)
+        now = self._current(id_order)
         return whole(now and now.order, self._living(self._history, id_order))
 
     async def write(self, write: OrderWrite, now: int) -> None:
@@ -71,7 +71,7 @@ class MemoryOrders(Orders):
         self._keep(replace(waiting, rejected=True), waiting_timestamp(waiting) + 1, now)
 
     async def order(self, id_order: int) -> Current | None:
-        return next(self._living(self._orders, id_order), None)
+        return self._current(id_order)
 
     async def history(self, id_order: int, limit: int, before: int | None = None) -> HistoryPage:
         rows = sorted(
@@ -138,17 +138,14 @@ class MemoryOrders(Orders):
         return (cell.value for cell in list(table.get(partition, {}).values()) if cell.expires_at > now)
 
     def _newest_first(self, after: Place) -> list[Current]:
-        places = sorted(
-            (
-                place
-                for id_order in self._listed
-                for place in (Place(o.placed_at, o.id_order) for o in self._living(self._listed, id_order))
-                if place < after
-            ),
-            reverse=True,
-        )
-        found = (next(self._living(self._orders, place.id_order), None) for place in places)
-        return [now for now in found if now is not None]
+        """What is listed below `after` and still the same order."""
+        listed = (order for id_order in self._listed for order in self._living(self._listed, id_order))
+        places = sorted({Place(order.placed_at, order.id_order) for order in listed}, reverse=True)
+        found = ((place, self._current(place.id_order)) for place in places if place < after)
+        return [now for place, now in found if now is not None and now.order.placed_at == place.placed_at]
+
+    def _current(self, id_order: int) -> Current | None:
+        return next(self._living(self._orders, id_order), None)
 
 
 def _page(kind: ListKind, owner: int, listed: list[Current], limit: int) -> Page:
