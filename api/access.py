@@ -1,0 +1,52 @@
+"""What a route asks of its caller: a valid token, and one of some scopes."""
+
+from typing import Annotated
+
+from fastapi import Request, Security
+from fastapi.security import HTTPBearer
+from fastapi.security.http import HTTPAuthorizationCredentials
+
+from api.auth import Authenticator, Caller, InvalidToken
+from api.problems import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Problem
+
+BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A JWT; `lacak token` makes one.")
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller that the bearer token names, verified once a request. 401 without a valid token."""
+    known = getattr(request.state, "caller", None)
+    if isinstance(known, Caller):
+        return known
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Problem(UNAUTHENTICATED, headers={"WWW-Authenticate": 'Bearer realm="lacak"'})
+    authenticator: Authenticator = request.app.state.authenticator
+    try:
+        request.state.caller = caller = authenticator.verify(token.strip())
+    except InvalidToken as error:
+        challenge = 'Bearer realm="lacak", error="invalid_token"'
+        raise Problem(UNAUTHENTICATED, str(error), headers={"WWW-Authenticate": challenge}) from error
+    return caller
+
+
+class Requires:
+    """A dependency that gives the caller who has one of these scopes; 401 and 403 otherwise."""
+
+    def __init__(self, *scopes: str) -> None:
+        self.scopes = frozenset(scopes)
+
+    async def __call__(
+        self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
+    ) -> Caller:
+        caller = caller_of(request)
+        if self.scopes.isdisjoint(caller.scopes):
+            words = " ".join(sorted(self.scopes))
+            challenge = f'Bearer realm="lacak", error="insufficient_scope", scope="{words}"'
+            raise Problem(FORBIDDEN, f"one of these scopes is needed: {words}", headers={"WWW-Authenticate": challenge})
+        return caller
+
+
+def only_for(caller: Caller, id_user: int) -> None:
+    """404 unless the caller may see that user's orders: it does not learn whether there is something."""
+    if not caller.sees(id_user):
+        raise Problem(NOT_FOUND)

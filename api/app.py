@@ -1,0 +1,150 @@
+"""The composition root of the HTTP side: three factories, each an app that is not connected to anything yet.
+
+The order-tracking API and the push gateway are deployed and scaled each by itself; `create_web` is both on one port,
+and the page.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+
+from api import ingest, lifecycle, local, page, problems, queries
+from api.auth import Authenticator
+from api.health import health_routes
+from api.live.gateway import Gateway
+from api.live.routes import live_routes
+from api.registry import RegistryError, registry_routes
+from api.requests import BodyLimit, Measure
+from api.services import Services
+from api.store import Store
+from streams.settings import Settings
+from tables.cassandra_orders import CassandraOrders
+
+SUMMARY = "Live order tracking: a courier's update on the customer's screen a moment later, and nothing lost."
+TAGS = [
+    {"name": "ingest", "description": "Orders and couriers' updates, taken when Kafka has them"},
+    {"name": "queries", "description": "Orders, their current status and their history"},
+    {"name": "live", "description": "Live push: WebSocket and SSE"},
+    {"name": "lifecycle", "description": "The order's life as data"},
+    {"name": "registry", "description": "The Avro schemas, in the form of a Confluent schema registry, read-only"},
+    {"name": "health", "description": "For operators"},
+]
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class App(FastAPI):
+    """FastAPI whose description is true: errors are problems, also where FastAPI supposes its own form."""
+
+    # What the server awaits when it is told to go, before it closes any connection.
+    drain: Callable[[], Awaitable[None]] | None = None
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        problems.describe(document)
+        return document
+
+
+def create_api(settings: Settings) -> App:
+    """The order-tracking API: ingest, queries, lifecycle, registry."""
+    services = Services.of(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await services.start()
+        yield
+        await services.stop()
+
+    app = _app(settings, lifespan)
+    _add_api(app, settings, services)
+    app.include_router(health_routes({"kafka": lambda: services.intake.ready}))
+    return app
+
+
+def create_gateway(settings: Settings) -> App:
+    """The push gateway: live push, and nothing that writes."""
+    store = Store(lambda: CassandraOrders.connect(settings))
+    authenticator = _authenticator(settings)
+    gateway = Gateway(settings, store.orders, authenticator)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await store.start()
+        await gateway.start()
+        yield
+        await gateway.stop()
+        await store.stop()
+
+    app = _app(settings, lifespan)
+    _add_live(app, gateway)
+    app.include_router(health_routes({"live": lambda: gateway.ready}))
+    return app
+
+
+def create_web(settings: Settings) -> App:
+    """Both on one port, and the page."""
+    services = Services.of(settings)
+    gateway = Gateway(settings, services.store.orders, _authenticator(settings))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await services.start()
+        await gateway.start()
+        yield
+        await gateway.stop()
+        await services.stop()
+
+    app = _app(settings, lifespan)
+    _add_api(app, settings, services)
+    _add_live(app, gateway)
+    app.include_router(health_routes({"kafka": lambda: services.intake.ready, "live": lambda: gateway.ready}))
+    page.add_page(app)
+    return app
+
+
+FACTORIES: dict[str, Callable[[Settings], App]] = {"api": create_api, "gateway": create_gateway, "web": create_web}
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    return Authenticator(settings.jwt_secret, settings.jwt_audience, settings.jwt_leeway)
+
+
+def _app(settings: Settings, lifespan: Lifespan) -> App:
+    app = App(
+        title="Lacak",
+        summary=SUMMARY,
+        version=version("lacak"),
+        openapi_tags=TAGS,
+        docs_url=None,  # its pages load scripts from a CDN
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    app.state.authenticator = _authenticator(settings)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Measure)
+    problems.install(app)
+    return app
+
+
+def _add_api(app: App, settings: Settings, services: Services) -> None:
+    app.state.services = services
+    for router in (ingest.router, queries.router, lifecycle.router, registry_routes(settings)):
+        app.include_router(router)
+    if settings.local_stack:
+        app.include_router(local.reads)
+        app.include_router(local.router)
+
+    async def on_registry(_: object, error: Exception) -> Any:
+        assert isinstance(error, RegistryError)
+        return error.response()
+
+    app.add_exception_handler(RegistryError, on_registry)
+
+
+def _add_live(app: App, gateway: Gateway) -> None:
+    app.include_router(live_routes(gateway))
+    app.drain = gateway.drain

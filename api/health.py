@@ -1,0 +1,42 @@
+"""Is this process alive, can it take traffic, and what does it measure."""
+
+from collections.abc import Callable, Mapping
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api import answers
+from api.problems import UNAVAILABLE, Problem, documented
+from api.requests import Json
+
+Check = Callable[[], bool]
+
+
+def health_routes(checks: Mapping[str, Check]) -> APIRouter:
+    """/healthz, /readyz (all `checks` hold), /metrics."""
+    router = APIRouter(tags=["health"])
+
+    @router.get("/healthz", response_model=answers.Alive, summary="The process answers")
+    async def healthz() -> Json:
+        return Json({"status": "alive"})
+
+    @router.get(
+        "/readyz",
+        response_model=answers.Health,
+        summary="The process can take traffic",
+        responses=documented(UNAVAILABLE),
+    )
+    async def readyz() -> Json:
+        """503 names what is not there. Cassandra is none of it: without it updates are taken all the same."""
+        found = {name: check() for name, check in checks.items()}
+        if not all(found.values()):
+            missing = ", ".join(name for name, there in found.items() if not there)
+            raise Problem(UNAVAILABLE, f"not ready: {missing}", ready=False, checks=found)
+        return Json({"ready": True, "checks": found})
+
+    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router

@@ -1,0 +1,194 @@
+"""Taking orders and couriers' updates: validate, produce, answer 202 when Kafka has them."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import pydantic
+from fastapi import APIRouter, Depends, Request
+
+from api import answers
+from api.access import Requires
+from api.auth import ORDERS_WRITE, STATUS_WRITE, Caller
+from api.intake import Record
+from api.models import BatchedStatus, IdOrder, NewOrder, NewStatus, StatusBatch
+from api.problems import (
+    FORBIDDEN,
+    NO_IDS,
+    NOT_JSON,
+    NOT_JSON_TYPE,
+    NOT_TAKEN,
+    RETRY_SECONDS,
+    TOO_LARGE,
+    UNAUTHENTICATED,
+    VALIDATION,
+    Problem,
+    documented,
+    invalid,
+    invalid_message,
+)
+from api.requests import CallersJsonRoute, Json
+from api.services import Provided, Services
+from api.snowflake import NoIds
+from api.trace import traceparent_of
+from streams import messages, topics
+from streams.codec import Codec
+from streams.messages import Invalid, Message
+
+PROCESS = "api"
+_REFUSALS = (NOT_JSON, UNAUTHENTICATED, FORBIDDEN, TOO_LARGE, NOT_JSON_TYPE, VALIDATION)
+
+router = APIRouter(tags=["ingest"], route_class=CallersJsonRoute)
+
+Shop = Annotated[Caller, Depends(Requires(ORDERS_WRITE))]
+Courier = Annotated[Caller, Depends(Requires(STATUS_WRITE))]
+
+_orders = Codec("OrderPlaced")
+_updates = Codec("CourierStatusUpdate")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a request gives to each of its records: the time it came (ms), its trace, who sent it."""
+
+    now: int
+    traceparent: bytes | None
+    caller: Caller
+
+    @classmethod
+    def of(cls, request: Request, services: Services, caller: Caller) -> "Context":
+        return cls(services.clock(), traceparent_of(request.headers.get("traceparent")), caller)
+
+
+@router.post(
+    "/v1/orders",
+    status_code=202,
+    response_model=answers.OrderTaken,
+    summary="Place an order",
+    responses=documented(*_REFUSALS, NOT_TAKEN),
+)
+async def place_order(request: Request, caller: Shop, services: Provided, order: NewOrder) -> Json:
+    """202: Kafka has the order on all in-sync replicas, also when the id exists; the pipeline judges it.
+
+    503: it is not known whether Kafka has it. Send it again with the `id_order` that the problem names.
+    """
+    context = Context.of(request, services, caller)
+    message = _order_message(services, order, context.now)
+    id_order = str(message["id_order"])
+    if not (await services.intake.take([_order_record(message, context)]))[0]:
+        raise Problem(NOT_TAKEN, id_order=id_order)
+    taken = {"id_order": id_order, "placed_at": messages.rfc3339(message["placed_at"])}
+    return Json({**taken, "total_harga": message["total_harga"]}, 202, {"Location": f"/v1/orders/{id_order}"})
+
+
+@router.post(
+    "/v1/orders/{id_order}/status",
+    status_code=202,
+    response_model=answers.StatusTaken,
+    summary="Update an order's status",
+    responses=documented(*_REFUSALS, NOT_TAKEN),
+)
+async def update_status(
+    request: Request, caller: Courier, services: Provided, id_order: IdOrder, update: NewStatus
+) -> Json:
+    """202: Kafka has the update. It is judged afterwards: a repeated `event_id` changes nothing.
+
+    503: it is not known whether Kafka has it. Send it again with the `event_id` that the problem names.
+    """
+    context = Context.of(request, services, caller)
+    message = _status_message(update, id_order, context)
+    if not (await services.intake.take([_status_record(message, context)]))[0]:
+        raise _not_taken(message)
+    return Json({"event_id": message["event_id"], "id_order": str(id_order)}, 202)
+
+
+@router.post(
+    "/v1/status-updates",
+    status_code=202,
+    response_model=answers.BatchResult,
+    summary="Update the status of many orders",
+    responses={
+        **documented(*_REFUSALS),
+        207: {"description": "Some were not taken", "model": answers.BatchResult},
+    },
+)
+async def update_statuses(request: Request, caller: Courier, services: Provided, batch: StatusBatch) -> Json:
+    """202 when all are taken, else 207; each result has the status that the update would have had by itself."""
+    context = Context.of(request, services, caller)
+    judged = [_judged(raw, index, context) for index, raw in enumerate(batch.items())]
+    good = [message for message in judged if not isinstance(message, Problem)]
+    taken = iter(await services.intake.take([_status_record(message, context) for message in good]))
+    results = [_result(index, one, not isinstance(one, Problem) and next(taken)) for index, one in enumerate(judged)]
+    return _batch_answer(results)
+
+
+def _batch_answer(results: Sequence[dict[str, Any]]) -> Json:
+    statuses = {result["status"] for result in results}
+    headers = {"Retry-After": str(RETRY_SECONDS)} if NOT_TAKEN.status in statuses else {}
+    return Json({"results": results}, 202 if statuses == {202} else 207, headers)
+
+
+def _result(index: int, judged: Message | Problem, taken: bool) -> dict[str, Any]:
+    if not isinstance(judged, Problem):
+        if taken:
+            return {"index": index, "status": 202, "event_id": judged["event_id"]}
+        judged = _not_taken(judged)
+    return {"index": index, "status": judged.status_code, "problem": judged.content()}
+
+
+def _judged(raw: Any, index: int, context: Context) -> Message | Problem:
+    """One update of a batch as its message, or why it is refused."""
+    try:
+        update = BatchedStatus.model_validate(raw)
+        return _status_message(update, update.id_order, context, f"updates[{index}].")
+    except pydantic.ValidationError as error:
+        return invalid(error.errors(), ("updates", index))
+    except Problem as problem:
+        return problem
+
+
+def _not_taken(message: Message) -> Problem:
+    return Problem(NOT_TAKEN, id_order=str(message["id_order"]), event_id=message["event_id"])
+
+
+def _order_message(services: Services, order: NewOrder, now: int) -> Message:
+    try:
+        return order.message(order.id_order or services.ids.next(now), now)
+    except NoIds as error:
+        raise Problem(NO_IDS, str(error)) from error
+    except Invalid as error:
+        raise invalid_message(error) from error
+
+
+def _status_message(update: NewStatus, id_order: int, context: Context, prefix: str = "") -> Message:
+    courier = _courier(update.courier, context.caller, prefix)
+    try:
+        return update.message(id_order, update.event_id or uuid.uuid4().hex, courier, context.now)
+    except Invalid as error:
+        raise invalid_message(error, prefix) from error
+
+
+def _courier(named: str | None, caller: Caller, prefix: str) -> str:
+    """Who the update is from: a courier's own token speaks for nobody else."""
+    if named is None and caller.courier is None:
+        detail = "needed, since the token names no courier"
+        field = prefix + "courier"
+        raise Problem(VALIDATION, f"{field}: {detail}", errors=[{"field": field, "detail": detail}])
+    if named is not None and caller.courier is not None and named != caller.courier:
+        raise Problem(FORBIDDEN, "the token is another courier's")
+    return named or caller.courier or ""
+
+
+def _order_record(message: Message, context: Context) -> Record:
+    id_order = message["id_order"]
+    headers = messages.cloud_event(messages.ORDER_PLACED, str(id_order), PROCESS, context.now, context.traceparent)
+    return Record(topics.ORDERS, id_order, _orders.encode(message), headers)
+
+
+def _status_record(message: Message, context: Context) -> Record:
+    id_order = message["id_order"]
+    headers = messages.cloud_event(
+        messages.STATUS_UPDATE, f"{id_order}/{message['event_id']}", PROCESS, context.now, context.traceparent
+    )
+    return Record(topics.UPDATES, id_order, _updates.encode(message), headers)

@@ -1,0 +1,131 @@
+"""What every request passes: the body's bound, the count and the time, and JSON bodies read safely."""
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import orjson
+from fastapi import Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.access import caller_of
+from api.problems import NOT_JSON, NOT_JSON_TYPE, TOO_LARGE, Problem
+from streams import metrics
+
+MAX_BODY = 1024 * 1024
+LONG_LIVED = frozenset({"/v1/live/sse"})
+
+
+class Json(Response):
+    """A JSON answer, by orjson."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return orjson.dumps(content)
+
+
+class BodyLimit:
+    """Answers 413 to a body over 1 MiB: by what Content-Length says, and by what comes when it says nothing."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if _content_length(scope) > MAX_BODY:
+            await Problem(TOO_LARGE).response()(scope, receive, send)
+            return
+        read = 0
+
+        async def limited() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY:
+                raise Problem(TOO_LARGE)
+            return message
+
+        await self._app(scope, limited, send)
+
+
+def _content_length(scope: Scope) -> int:
+    """What the header says; 0 without one. The server has refused one that is no number."""
+    return next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
+
+
+class Measure:
+    """Counts and times requests under their route's template, so that ids in paths make no new series."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status = time.perf_counter(), 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            route = getattr(scope.get("route"), "path", None) or "(none)"
+            metrics.REQUESTS.labels(_method(scope["method"]), route, status).inc()
+            if route not in LONG_LIVED:
+                metrics.REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
+
+
+def _method(method: str) -> str:
+    return method if method in ("GET", "POST", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE") else "other"
+
+
+class JsonRequest(Request):
+    """A request whose body is JSON: orjson takes no NaN, no invalid UTF-8, and no nesting without end."""
+
+    async def body(self) -> bytes:
+        body = await super().body()
+        if not body:
+            raise Problem(NOT_JSON, "the body is empty")
+        return body
+
+    async def json(self) -> Any:
+        try:
+            return orjson.loads(await self.body())
+        except orjson.JSONDecodeError as error:
+            raise Problem(NOT_JSON, str(error)) from error
+
+
+class JsonRoute(APIRoute):
+    """A route that takes JSON, and nothing else."""
+
+    def admit(self, request: Request) -> None:
+        """Raises a Problem for whom not even the body is read. Nobody, here."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def checked(request: Request) -> Response:
+            self.admit(request)
+            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if media_type != "application/json":
+                raise Problem(NOT_JSON_TYPE, f"not {media_type}" if media_type else "")
+            return await handle(JsonRequest(request.scope, request.receive))
+
+        return checked
+
+
+class CallersJsonRoute(JsonRoute):
+    """A route that takes JSON of callers with a valid token."""
+
+    def admit(self, request: Request) -> None:
+        caller_of(request)

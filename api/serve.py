@@ -1,0 +1,64 @@
+"""Runs one of the apps: uvicorn on uvloop, and a goodbye before it goes."""
+
+import asyncio
+import gc
+import socket
+
+import uvicorn
+
+from api.app import FACTORIES, App
+from streams.settings import Settings
+
+GRACE_SECONDS = 10  # for requests under way, after the live connections have said goodbye
+BACKLOG = 4096  # a gateway's clients all come back at once
+
+
+class Server(uvicorn.Server):
+    """Drains before it shuts down: uvicorn itself closes every live connection at once, and all come back at once."""
+
+    def __init__(self, config: uvicorn.Config, app: App) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What is there now stays: the collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._app.drain is not None:
+            draining = asyncio.ensure_future(self._app.drain())
+            # A second signal means now.
+            while not draining.done() and not self.force_exit:
+                await asyncio.wait({draining}, timeout=0.1)
+            draining.cancel()
+        await super().shutdown(sockets)
+
+
+def make_server(name: str, settings: Settings) -> Server:
+    """The server of `api`, `gateway` or `web` at http_host:http_port, not running."""
+    app = FACTORIES[name](settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        loop="uvloop",
+        http="httptools",
+        ws_per_message_deflate=False,
+        ws_max_size=4096,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=75,  # longer than the proxies in front, which else meet a connection just closed
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return Server(config, app)
+
+
+def serve(name: str, settings: Settings) -> None:
+    """Serves `api`, `gateway` or `web` until SIGTERM or SIGINT."""
+    make_server(name, settings).run()

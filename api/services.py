@@ -1,0 +1,57 @@
+"""What the routes work with: built once by a factory, opened by the app's lifespan, found by the requests."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.intake import Intake
+from api.snowflake import Ids, NodeLease
+from api.store import Store
+from streams.settings import Settings
+from tables.cassandra_orders import CassandraOrders
+
+
+def wall_clock() -> int:
+    """Now, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The order-tracking API's dependencies. `clock` gives milliseconds."""
+
+    settings: Settings
+    intake: Intake
+    store: Store
+    lease: NodeLease
+    ids: Ids
+    clock: Callable[[], int]
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Services":
+        """All of them, nothing connected yet."""
+        store = Store(lambda: CassandraOrders.connect(settings))
+        lease = NodeLease(store.orders)
+        return cls(settings, Intake(settings), store, lease, Ids(lease), wall_clock)
+
+    async def start(self) -> None:
+        """Begins to connect; returns at once."""
+        await self.intake.start()
+        await self.store.start()
+        await self.lease.start()
+
+    async def stop(self) -> None:
+        await self.lease.stop()
+        await self.intake.stop()
+        await self.store.stop()
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Provided = Annotated[Services, Depends(_services)]

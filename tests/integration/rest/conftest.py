@@ -1,0 +1,17 @@
+"""One order-tracking API for a module's tests: they never need each other's orders."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import fresh_settings
+from rest import Rest, running
+from stack import Servers
+
+
+@pytest.fixture(scope="module")
+def api(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
+    """A running API on topics and tables of its own, ready."""
+    with running("api", fresh_settings(servers, tmp_path_factory.mktemp("rest"), local_stack=True)) as rest:
+        rest.until_ready()
+        yield rest
