@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from deploy.local.config import HERE
 from deploy.local.progress import Progress
@@ -22,7 +23,7 @@ AT_A_TIME = 8
 CHUNK = 1 << 18
 
 Fetch = Callable[["Jar", Path], None]
-"""Writes the jar, as its repository has it, to a path. Raises OSError when it cannot."""
+"""Writes the jar, as its repository has it, to a path. Raises OSError, which names it, when it cannot."""
 
 
 class WrongChecksum(Exception):
@@ -114,13 +115,23 @@ def maven(cache: Path) -> Fetch:
     if package not in sys.path:
         sys.path.append(package)
     make_artifact = importlib.import_module("maven_artifact.artifact").Artifact
-    downloader = importlib.import_module("maven_artifact.downloader").Downloader()
+    resolver = importlib.import_module("maven_artifact.downloader").Downloader().resolver
+    session = patient_session()
 
     def fetch(jar: Jar, path: Path) -> None:
-        artifact = make_artifact(jar.group, jar.artifact, jar.version, jar.classifier or None)
-        uri = downloader.resolver.uri_for_artifact(artifact)
-        with downloader.requestor.request(uri, None, stream=True, timeout=60) as answer, path.open("wb") as out:
+        uri = resolver.uri_for_artifact(make_artifact(jar.group, jar.artifact, jar.version, jar.classifier or None))
+        with session.get(uri, stream=True, timeout=60) as answer, path.open("wb") as out:
+            answer.raise_for_status()
             for chunk in answer.iter_content(CHUNK):
                 out.write(chunk)
 
     return fetch
+
+
+def patient_session() -> Any:
+    """A `requests` session that keeps its connections, and tries again where a name or an answer does not come."""
+    requests = importlib.import_module("requests")
+    tries = importlib.import_module("urllib3").Retry(6, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504))
+    session = requests.Session()
+    session.mount("https://", requests.adapters.HTTPAdapter(pool_maxsize=AT_A_TIME, max_retries=tries))
+    return session

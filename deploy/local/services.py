@@ -10,6 +10,7 @@ from deploy.local.processes import Process
 from deploy.local.ready import port_is_free
 
 Address = tuple[str, int]
+PORT_SECONDS = 5  # a killed server's threads hold its ports a moment longer than its main thread lives
 
 
 class StartFailed(Exception):
@@ -38,8 +39,12 @@ class Service:
         """Start it unless it runs. Raises StartFailed when another program has one of its ports."""
         if self.process.pid():
             return
+        end = time.monotonic() + PORT_SECONDS
         for host, port in self.listens:
-            if not port_is_free(host, port):
+            while not port_is_free(host, port):
+                if time.monotonic() < end:
+                    time.sleep(0.1)
+                    continue
                 raise StartFailed(f"{self.name}: {host}:{port} is taken by another program; see `LACAK_…_PORT` in .env")
         self.prepare()
         self.process.start(self.command, {**os.environ, **self.environment})
