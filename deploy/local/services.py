@@ -3,8 +3,9 @@
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from threading import Event
 
 from deploy.local.processes import Process
 from deploy.local.ready import port_is_free
@@ -35,8 +36,11 @@ class Service:
     def name(self) -> str:
         return self.process.name
 
-    def start(self) -> None:
-        """Start it unless it runs. Raises StartFailed when another program has one of its ports."""
+    def start(self, cancelled: Event) -> None:
+        """Start it unless it runs, or `cancelled` came meanwhile.
+
+        Raises StartFailed when another program has one of its ports.
+        """
         if self.process.pid():
             return
         end = time.monotonic() + PORT_SECONDS
@@ -47,12 +51,13 @@ class Service:
                     continue
                 raise StartFailed(f"{self.name}: {host}:{port} is taken by another program; see `LACAK_…_PORT` in .env")
         self.prepare()
-        self.process.start(self.command, {**os.environ, **self.environment})
+        if not cancelled.is_set():
+            self.process.start(self.command, {**os.environ, **self.environment})
 
-    def wait_ready(self, seconds: float) -> None:
-        """Return when it answers. Raises StartFailed when it dies, or does not answer within `seconds`."""
+    def wait_ready(self, seconds: float, cancelled: Event) -> None:
+        """Return when it answers, or on `cancelled`. Raises StartFailed when it dies, or takes above `seconds`."""
         end = time.monotonic() + seconds
-        while not self.answers():
+        while not self.answers() and not cancelled.is_set():
             if not self.process.pid():
                 raise StartFailed(f"{self.name} died while it started. {self.last_words()}")
             if time.monotonic() > end:
@@ -71,18 +76,27 @@ def state(process: Process, answers: Callable[[], bool]) -> str:
 
 
 def start_all(services: Sequence[Service], say: Callable[[str], None], seconds: float = 120) -> None:
-    """Start what does not run, side by side, and return when each is ready. Raises StartFailed."""
+    """Start what does not run, side by side, and return when each is ready.
+
+    Raises StartFailed as soon as one fails; like an interrupt, it ends the waiting for the others, which go on.
+    """
+    cancelled = Event()
 
     def start(service: Service) -> None:
         since = time.monotonic()
         runs = service.process.pid() is not None
-        service.start()
-        service.wait_ready(seconds)
-        say(f"{service.name}: " + ("runs already" if runs else f"ready in {time.monotonic() - since:.1f} s"))
+        service.start(cancelled)
+        service.wait_ready(seconds, cancelled)
+        if not cancelled.is_set():
+            say(f"{service.name}: " + ("runs already" if runs else f"ready in {time.monotonic() - since:.1f} s"))
 
-    if services:
-        with ThreadPoolExecutor(len(services)) as threads:
-            list(threads.map(start, services))
+    with ThreadPoolExecutor(max(1, len(services))) as threads:
+        try:
+            for done in as_completed([threads.submit(start, service) for service in services]):
+                done.result()
+        except BaseException:
+            cancelled.set()
+            raise
 
 
 def stop_all(processes: Sequence[tuple[Process, float]]) -> None:
