@@ -33,11 +33,12 @@ TIERS = (("kafka", "cassandra"), ("track", "notify", "web"), ("simulate",))
 """The processes in the order in which they start; those of one tier start, and stop, side by side."""
 
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 say = partial(print, flush=True)
 
 
 class Stopped(Exception):
-    """SIGINT or SIGTERM came."""
+    """One of STOPS came."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -86,8 +87,8 @@ def up(config: Config, only: str | None = None) -> None:
 
 
 def run(config: Config) -> int:
-    """`up` and simulated couriers until SIGINT, SIGTERM, `down`, or the death of a process (exit code 1)."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """`up` and simulated couriers until SIGINT, SIGTERM, SIGHUP, `down`, or the death of a process (exit code 1)."""
+    for number in STOPS:
         signal.signal(number, _stop)
     try:
         up(config)
@@ -97,7 +98,7 @@ def run(config: Config) -> int:
     except Stopped:
         return 0
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOPS:
             signal.signal(number, signal.SIG_IGN)
         say("\nstopping")
         down(config)
@@ -108,16 +109,15 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def _watch(config: Config) -> int:
-    """Return when a process is gone: 0 when `down` has taken its pid file away, 1 when it died."""
+    """Return when a process is gone: 0 when `down` stopped it, 1 when it died."""
     watched = [process for process in processes(config) if process.pid_file.exists()]
-    while True:
-        for process in watched:
-            if process.pid() is None:
-                if not process.pid_file.exists():
-                    return 0
-                print(f"{process.name} died. The end of {process.log}:\n{process.tail()}", file=sys.stderr)
-                return 1
+    while all(process.pid() for process in watched):
         time.sleep(0.3)
+    time.sleep(0.3)  # `down` takes the pid file of what it stopped away
+    died = [process for process in watched if process.pid_file.exists() and not process.pid()]
+    for process in died:
+        print(f"{process.name} died. The end of {process.log}:\n{process.tail()}", file=sys.stderr)
+    return 1 if died else 0
 
 
 def down(config: Config) -> None:
@@ -152,7 +152,11 @@ def alone(config: Config) -> Iterator[None]:
     """Two of `up` and `down` on one folder wait for each other."""
     config.folder.mkdir(parents=True, exist_ok=True)
     with (config.folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another `up` or `down` here")
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 

@@ -20,7 +20,7 @@ import stack
 from deploy.local import config as local
 from deploy.local import jars
 from deploy.local.processes import Process
-from deploy.local.services import StartFailed
+from deploy.local.services import StartFailed, start_all
 from deploy.local.stack import status
 
 WRITES = 300
@@ -162,14 +162,13 @@ def test_what_dies_while_it_starts_is_named_with_the_end_of_its_log(own: stack.S
         listens=[],
     )
     with pytest.raises(StartFailed, match=r"(?s)track died while it started.*no such topic"):
-        service.start()
-        service.wait_ready(30)
+        start_all([service], print)
 
 
 def test_a_port_that_another_program_has_is_named(own: stack.Servers, tmp_path: Path) -> None:
     taken = replace(own.services["kafka"], process=Process("kafka", tmp_path))
     with pytest.raises(StartFailed, match=own.kafka_bootstrap):
-        taken.start()
+        start_all([taken], print)
 
 
 def test_up_and_down_leave_nothing_running_and_a_second_up_starts_nothing(tmp_path: Path) -> None:
