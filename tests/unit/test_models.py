@@ -1,0 +1,115 @@
+"""Bodies: what REST takes, the worker does not reject for what it is in itself; and small pieces of the API."""
+
+from typing import Any
+
+import orjson
+import pydantic
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.models import BatchedStatus, IdOrder, NewOrder, NewStatus, Strict, Time
+from api.problems import ALL, URN, field_name
+from api.trace import traceparent_of
+from streams.codec import Codec
+from streams.messages import Invalid, check_order, check_update, parse_time
+from streams.order import STATUSES
+
+NOW = 1_760_000_000_000
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**65), 2**65),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(["1", "42", "2026-01-01T00:00:00Z", "1999-01-01T00:00:00Z", "IDR", "delivered", "placed"]),
+    st.text(min_size=190, max_size=210),
+)
+
+
+def bodies(model: type[Strict], **valid: Any) -> st.SearchStrategy[dict[str, Any]]:
+    """Valid bodies with some fields made anything."""
+    return st.dictionaries(st.sampled_from(sorted(model.model_fields)), SCALARS).map(lambda some: {**valid, **some})
+
+
+@given(bodies(NewOrder, id_user=42, id_produk=7, harga=100, jumlah=1))
+def test_an_order_that_is_taken_is_one_that_kafka_and_the_worker_take(body: dict[str, Any]) -> None:
+    try:
+        message = NewOrder.model_validate(body).message(1, NOW)
+    except (pydantic.ValidationError, Invalid):
+        return
+    check_order(message)
+    assert Codec("OrderPlaced").decode(Codec("OrderPlaced").encode(message)) == message
+
+
+@given(bodies(NewStatus, status="delivered"))
+def test_an_update_that_is_taken_is_one_that_kafka_and_the_worker_take(body: dict[str, Any]) -> None:
+    try:
+        message = NewStatus.model_validate(body).message(1, "e", "jne", NOW)
+    except (pydantic.ValidationError, Invalid):
+        return
+    check_update(message)
+    assert Codec("CourierStatusUpdate").decode(Codec("CourierStatusUpdate").encode(message)) == message
+
+
+class Id(Strict):
+    value: IdOrder
+
+
+@pytest.mark.parametrize("value", [42, 42.0, "42"])
+def test_an_id_is_a_number_or_its_plain_decimal(value: object) -> None:
+    assert Id.model_validate({"value": value}).value == 42
+
+
+@given(st.integers(1, 2**63 - 1))
+def test_an_id_keeps_its_last_digit(number: int) -> None:
+    for body in (b'{"value": "%d"}' % number, b'{"value": %d}' % number):
+        assert Id.model_validate(orjson.loads(body)).value == number
+
+
+class At(Strict):
+    value: Time
+
+
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-01-02T10:00:00+07:00", "2026-01-02T03:00:00Z"),
+        ("2026-01-01T20:00:00.123456-07:00", "2026-01-02T03:00:00.123Z"),
+        ("2000-01-01T00:00:00.000Z", "2000-01-01T00:00:00Z"),
+        ("2038-12-31T23:59:59.999Z", "2038-12-31T23:59:59.999Z"),
+    ],
+)
+def test_a_time_may_have_any_offset(text: str, utc: str) -> None:
+    assert At.model_validate({"value": text}).value == parse_time(utc)
+
+
+def test_every_status_is_taken_since_the_pipeline_judges() -> None:
+    for status in STATUSES:
+        assert BatchedStatus.model_validate({"id_order": 1, "status": status}).status == status
+
+
+@pytest.mark.parametrize(
+    ("loc", "name"),
+    [
+        (("updates", 3, "latitude"), "updates[3].latitude"),
+        (("updates", 0), "updates[0]"),
+        (("jumlah",), "jumlah"),
+        ((), "body"),
+    ],
+)
+def test_a_field_is_named_as_one_would_write_it(loc: tuple[int | str, ...], name: str) -> None:
+    assert field_name(loc) == name
+
+
+def test_problem_types_are_unique_urns() -> None:
+    assert len({type_.uri for type_ in ALL}) == len(ALL)
+    assert all(type_.uri.startswith(URN) and type_.status >= 400 for type_ in ALL)
+
+
+def test_a_valid_traceparent_passes_as_it_came() -> None:
+    valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert traceparent_of(valid) == valid.encode()
+    assert traceparent_of(None) is None
+    assert traceparent_of(valid + "\n") is None
+    assert traceparent_of("ff" + valid[2:]) is None
