@@ -14,7 +14,8 @@ from cassandra.policies import (
     TokenAwarePolicy,
 )
 from cassandra.pool import NoConnectionsAvailable
-from cassandra.protocol import ErrorMessage, RequestValidationException
+from cassandra.protocol import RequestExecutionException as ErrorOfServer
+from cassandra.protocol import ServerError
 from cassandra.query import tuple_factory
 
 from cassandra import ConsistencyLevel, OperationTimedOut, RequestExecutionException, UnresolvableContactPoints
@@ -33,7 +34,8 @@ UNAVAILABLE = (
     ConnectionException,
     ConnectionBusy,
     NoConnectionsAvailable,
-    ErrorMessage,  # overloaded, bootstrapping, truncation or server error
+    ErrorOfServer,  # those that the driver has no exception for: overloaded, bootstrapping, truncation
+    ServerError,
 )
 
 
@@ -59,7 +61,7 @@ def _next_host(retry_num: int) -> tuple[int, None]:
 
 def store_error(error: BaseException) -> BaseException:
     """StoreUnavailable for what a driver raises when Cassandra is away; the error itself where we are wrong."""
-    if isinstance(error, UNAVAILABLE) and not isinstance(error, RequestValidationException):
+    if isinstance(error, UNAVAILABLE):
         unavailable = StoreUnavailable(f"{type(error).__name__}: {error}")
         unavailable.__cause__ = error
         return unavailable
