@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import { placesPlot } from "./places.js";
 import { progressLine } from "./progress.js";
 import { TERMINAL } from "./statuses.js";
-import { ago, money, moment, statusName, toneOf, words } from "./words.js";
+import { ago, locale, money, moment, statusName, toneOf, words } from "./words.js";
 
 const HIGHLIGHT_MS = 2600;
 
@@ -19,7 +19,8 @@ export class Card {
     this.problem = false;
     this.summary = el("div", { class: "summary" });
     this.details = el("div", { class: "history", id: `history-${order.id_order}`, hidden: true });
-    this.toggle = el("button", { type: "button", class: "toggle", "aria-controls": this.details.id, click: () => this.turn() });
+    const opens = { "aria-controls": this.details.id, click: () => this.turn() };
+    this.toggle = el("button", { type: "button", class: "toggle", ...opens });
     this.element = el("article", { "data-order": order.id_order }, this.summary, this.toggle, this.details);
     this.show(order);
   }
@@ -96,19 +97,19 @@ export class Card {
   }
 
   when(time) {
-    return el("time", { datetime: time, title: new Date(time).toLocaleString(), class: "ago" }, ago(time));
+    return el("time", { datetime: time, title: new Date(time).toLocaleString(locale()), class: "ago" }, ago(time));
   }
 
   dates() {
     const { eta, promised_at: promised } = this.order;
     if (this.finished || (!eta && !promised)) return null;
     const overdue = eta && promised && Date.parse(eta) > Date.parse(promised);
-    const one = (word, time, more) => el("div", { class: more && "overdue" }, el("dt", {}, word), el("dd", {}, moment(time), more && ` · ${more}`));
+    const one = (word, time, ...more) => [el("dt", {}, word), el("dd", {}, moment(time), more)];
     return el(
       "dl",
       { class: "dates" },
-      eta ? one(words().eta, eta, overdue && words().overdue) : null,
-      promised ? one(words().promised, promised, false) : null,
+      eta && el("div", { class: overdue && "overdue" }, one(words().eta, eta, overdue && ` · ${words().overdue}`)),
+      promised && el("div", {}, one(words().promised, promised)),
     );
   }
 
@@ -140,18 +141,23 @@ export class Card {
     if (!this.opened) return;
     const more = this.problem ? words().retry : this.next ? words().historyMore : null;
     this.details.replaceChildren(
-      el("ol", { class: "rows" }, this.sorted.map((row) => this.row(row))),
+      el(
+        "ol",
+        { class: "rows" },
+        this.sorted.map((row) => this.row(row)),
+      ),
       this.problem ? el("p", { class: "problem" }, words().historyProblem) : "",
       more ? el("button", { type: "button", class: "more", click: () => this.load() }, more) : "",
     );
   }
 
   row(row) {
+    const exact = new Date(row.occurred_at).toLocaleString(locale());
     const details = [row.courier?.toUpperCase(), row.substatus, row.note].filter(Boolean).join(" · ");
     return el(
       "li",
       { "data-tone": toneOf(row.status), "data-applied": String(row.applied) },
-      el("time", { datetime: row.occurred_at, title: new Date(row.occurred_at).toLocaleString() }, moment(row.occurred_at)),
+      el("time", { datetime: row.occurred_at, title: exact }, moment(row.occurred_at)),
       el("span", { class: "row-status" }, statusName(row.status)),
       details ? el("span", { class: "row-more" }, details) : null,
       row.applied ? null : el("span", { class: "row-more" }, words().late),

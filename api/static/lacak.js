@@ -153,8 +153,9 @@ export class LiveOrders {
     this.counts = { connections: 0, changes: 0, repeated: 0 };
     /** @type {LiveState} */
     this.state = { state: "idle", transport: null, attempt: 0, delayMs: 0, code: 0, reason: "" };
-    const { ticketUrl, getToken, getTicket } = options;
-    this.#getTicket = getTicket ?? (ticketUrl && getToken ? ticketsFrom(ticketUrl, getToken, options.fetch) : () => null);
+    const { ticketUrl, getToken } = options;
+    const tickets = ticketUrl && getToken ? ticketsFrom(ticketUrl, getToken, options.fetch) : () => null;
+    this.#getTicket = options.getTicket ?? tickets;
   }
 
   start() {
@@ -202,7 +203,8 @@ export class LiveOrders {
       : overEventSource(this.options.EventSource ?? globalThis.EventSource, url, sink);
   }
 
-  /** @param {number} turn @returns {Promise<string | null | undefined>} undefined: there is none, and that is dealt with */
+  /** Undefined: there is none, and that is dealt with.
+   * @param {number} turn @returns {Promise<string | null | undefined>} */
   async #ticket(turn) {
     try {
       return await within(this.#getTicket({ refused: this.#refusals > 0 }), this.options.helloMs);
@@ -211,7 +213,8 @@ export class LiveOrders {
       const { status = 0, retryAfterMs = 0 } = /** @type {Partial<TicketError>} */ (error);
       const code = TICKET_CODES[status] ?? CUT;
       const end = { code, reason: String(error), retryAfterMs };
-      if (code === EXPIRED && this.#refusals > 0) this.#stop(end); // a new token was refused too
+      if (code === EXPIRED && this.#refusals > 0)
+        this.#stop(end); // a new token was refused too
       else this.#ended(end, false);
       return undefined;
     }
@@ -253,7 +256,8 @@ export class LiveOrders {
     this.#heardAt = Date.now();
     const kind = type ?? frame.type;
     if (kind === "hello") this.#hello(frame);
-    else if (!this.#live) return; // nothing counts before hello
+    else if (!this.#live)
+      return; // nothing counts before hello
     else if (kind === "snapshot") this.#snapshot(frame);
     else if (kind === "change") this.#change(frame);
     else if (kind === "heartbeat") this.#keep(frame.cursor);
@@ -312,7 +316,8 @@ export class LiveOrders {
     if (cursor && !this.#owed) this.cursor = cursor;
   }
 
-  /** The server is going: leave at the moment it gave this client, whether or not it cuts first. @param {number} [ms] */
+  /** The server is going: leave at the moment it gave this client, whether or not it cuts first.
+   * @param {number} [ms] */
   #drain(ms = 0) {
     this.#leaveAt = Date.now() + Math.max(0, ms);
     clearTimeout(this.#timers.leaving);
@@ -376,11 +381,14 @@ export class LiveOrders {
   /** End the connection when nothing is heard for `ms`. @param {number} ms @param {number} turn */
   #silence(ms, turn, since = Date.now()) {
     clearTimeout(this.#timers.watching);
-    this.#timers.watching = setTimeout(() => {
-      if (turn !== this.#turn) return;
-      if (this.#heardAt > since) return this.#silence(ms, turn, this.#heardAt);
-      this.#ended({ code: CUT, reason: `nothing heard for ${ms} ms` });
-    }, since + ms - Date.now());
+    this.#timers.watching = setTimeout(
+      () => {
+        if (turn !== this.#turn) return;
+        if (this.#heardAt > since) return this.#silence(ms, turn, this.#heardAt);
+        this.#ended({ code: CUT, reason: `nothing heard for ${ms} ms` });
+      },
+      since + ms - Date.now(),
+    );
   }
 
   /** The page's own news: the network came or went, the page is looked at again after its timers slept. */

@@ -31,10 +31,17 @@ export function placesPlot(points) {
     "svg",
     { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" },
     svg("polyline", { class: "path", points: spots.map((spot) => spot.map((n) => n.toFixed(1)).join(",")).join(" ") }),
-    spots.slice(0, -1).map(([cx, cy]) => svg("circle", { class: "been", cx: cx.toFixed(1), cy: cy.toFixed(1), r: 2.2 })),
+    spots
+      .slice(0, -1)
+      .map(([cx, cy]) => svg("circle", { class: "been", cx: cx.toFixed(1), cy: cy.toFixed(1), r: 2.2 })),
     svg("circle", { class: "halo", cx: x, cy: y, r: 11 }),
     svg("circle", { class: "here", cx: x, cy: y, r: 4.5 }),
   );
-  const caption = el("figcaption", {}, el("span", { class: "unseen" }, `${words().place}: `), coordinates(latitude, longitude));
+  const caption = el(
+    "figcaption",
+    {},
+    el("span", { class: "unseen" }, `${words().place}: `),
+    coordinates(latitude, longitude),
+  );
   return el("figure", { class: "places" }, drawing, caption);
 }

@@ -24,7 +24,8 @@ export function progressLine(status, seen) {
     const is = index < at || (index === at && !onWay) ? "done" : index === at ? "now" : "ahead";
     return el("li", { class: is, "aria-current": is === "now" && "step" }, el("span", {}, statusName(step)));
   });
-  if (!onWay) steps.splice(at + 1, 0, el("li", { class: "beside", "aria-current": "step" }, el("span", {}, statusName(status))));
+  if (!onWay)
+    steps.splice(at + 1, 0, el("li", { class: "beside", "aria-current": "step" }, el("span", {}, statusName(status))));
   const attributes = { class: "way", "data-tone": toneOf(status), "aria-label": words().progress(statusName(status)) };
   return el("ol", { ...attributes, "data-ended": ENDED.has(status) }, steps);
 }

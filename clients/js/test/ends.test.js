@@ -53,7 +53,10 @@ for (const code of [4003, 4009]) {
 }
 
 test("1013: later, and a page that is looked at again does not make it sooner", async (t) => {
-  const page = { window: new EventTarget(), document: Object.assign(new EventTarget(), { visibilityState: "visible" }) };
+  const page = {
+    window: new EventTarget(),
+    document: Object.assign(new EventTarget(), { visibilityState: "visible" }),
+  };
   const { peer, client, state } = await ended(t, 1013, { page, random: () => 0.5 });
   assert.deepEqual([state.state, state.delayMs], ["waiting", 90]);
   page.document.dispatchEvent(new Event("visibilitychange"));
@@ -101,7 +104,11 @@ test("tickets: 403 stops, 429 and 503 wait, 500 backs off", async (t) => {
   const client = startClient(t, peer, { random: () => 0.5 });
   await peer.next();
   const waits = client.states.filter(({ state }) => state === "waiting").map(({ code, delayMs }) => [code, delayMs]);
-  assert.deepEqual(waits, [[1013, 90], [1013, 90], [1006, 10]]);
+  assert.deepEqual(waits, [
+    [1013, 90],
+    [1013, 90],
+    [1006, 10],
+  ]);
   peer.tickets = [403];
   const forbidden = startClient(t, peer);
   await until(() => forbidden.live.state.state === "stopped");
@@ -112,7 +119,10 @@ test("the back-off is jittered over its whole width and bounded", () => {
   const backoff = { baseMs: 500, capMs: 30_000 };
   for (let attempt = 0; attempt < 2000; attempt += 1) {
     const most = Math.min(30_000, 500 * 2 ** attempt);
-    assert.equal(fullJitter(attempt, backoff, () => 0), 0);
+    assert.equal(
+      fullJitter(attempt, backoff, () => 0),
+      0,
+    );
     assert.ok(fullJitter(attempt, backoff, () => 0.999) >= 0.99 * most);
     const delay = fullJitter(attempt, backoff);
     assert.ok(delay >= 0 && delay <= most);

@@ -84,7 +84,10 @@ test("an EventSource that was refused for good is made anew, with a new ticket",
 });
 
 test("on SSE 403 and 429 stop, and 503 waits, where the status can be seen", async (t) => {
-  for (const [status, code] of [[403, 4003], [429, 4009]]) {
+  for (const [status, code] of [
+    [403, 4003],
+    [429, 4009],
+  ]) {
     const peer = await startPeer(t);
     peer.events = [status];
     const client = startClient(t, peer, { transport: "sse" });

@@ -18,14 +18,30 @@ let nextId = 7_311_904_512_233_472n;
 function place(produk_nama, harga, jumlah, path, more = {}) {
   const id_order = String((nextId += 4_194_305n));
   const placed_at = Date.now() - minutes(60 * path.length + 35);
-  const order = { id_order, id_user: 42, id_produk: 1800 + histories.size, produk_nama, harga, jumlah, currency: "IDR", ...more };
-  Object.assign(order, { total_harga: harga * jumlah, placed_at: time(placed_at), promised_at: time(Date.now() + minutes(300)) });
+  const order = {
+    id_order,
+    id_user: 42,
+    id_produk: 1800 + histories.size,
+    produk_nama,
+    harga,
+    jumlah,
+    currency: "IDR",
+    ...more,
+  };
+  Object.assign(order, {
+    total_harga: harga * jumlah,
+    placed_at: time(placed_at),
+    promised_at: time(Date.now() + minutes(300)),
+  });
   Object.assign(order, more.promised_at ? { promised_at: more.promised_at } : {});
   histories.set(id_order, []);
   path.forEach((step, index) => update(order, { ...step, at: placed_at + minutes(60 * index) }));
 }
 
-function update(order, { status, at = Date.now(), note = null, place: [latitude, longitude] = [null, null], eta = null, applied = true }) {
+function update(
+  order,
+  { status, at = Date.now(), note = null, place: [latitude, longitude] = [null, null], eta = null, applied = true },
+) {
   const rows = histories.get(order.id_order);
   const before = rows.find((row) => row.applied);
   const row = {
@@ -59,27 +75,66 @@ place("Kopi Gayo arabika, biji sangrai 500 g", 118_000, 2, [
   { status: "in_transit", place: [-6.3, 107.15] },
   { status: "out_for_delivery", place: [-6.2297, 106.8295], eta: soon(), note: "Kurir sedang menuju alamat Anda" },
 ]);
-place("Batik tulis Lasem, kain 2,5 m", 875_000, 1, [
-  ...moves("placed", "confirmed", "picked_up", "out_for_delivery"),
-  { status: "attempt_failed", place: [-7.7956, 110.3695], note: "Penerima tidak di tempat, akan dicoba lagi besok pagi", eta: time(Date.now() + minutes(1200)) },
-], { promised_at: time(Date.now() + minutes(200)) });
+place(
+  "Batik tulis Lasem, kain 2,5 m",
+  875_000,
+  1,
+  [
+    ...moves("placed", "confirmed", "picked_up", "out_for_delivery"),
+    {
+      status: "attempt_failed",
+      place: [-7.7956, 110.3695],
+      note: "Penerima tidak di tempat, akan dicoba lagi besok pagi",
+      eta: time(Date.now() + minutes(1200)),
+    },
+  ],
+  { promised_at: time(Date.now() + minutes(200)) },
+);
 place(null, 42_500, 3, moves("placed"));
-place("Sepatu lari Seri 9", 649_000, 1, [...moves("placed", "picked_up", "in_transit"), { status: "ready_for_pickup", note: "Loker A-17, Stasiun Sudirman. Bawa kode ambil." }]);
-place("Rak buku jati", 1_240_000, 1, [...moves("placed", "confirmed", "picked_up", "in_transit", "exception"), { status: "returning", note: "Kemasan rusak" }]);
-place("Sambal Roa, isi 6", 96_000, 1, [...moves("placed", "confirmed", "picked_up", "in_transit"), { status: "in_transit", applied: false }, ...moves("out_for_delivery"), { status: "delivered", note: "Diterima oleh satpam" }]);
+place("Sepatu lari Seri 9", 649_000, 1, [
+  ...moves("placed", "picked_up", "in_transit"),
+  { status: "ready_for_pickup", note: "Loker A-17, Stasiun Sudirman. Bawa kode ambil." },
+]);
+place("Rak buku jati", 1_240_000, 1, [
+  ...moves("placed", "confirmed", "picked_up", "in_transit", "exception"),
+  { status: "returning", note: "Kemasan rusak" },
+]);
+place("Sambal Roa, isi 6", 96_000, 1, [
+  ...moves("placed", "confirmed", "picked_up", "in_transit"),
+  { status: "in_transit", applied: false },
+  ...moves("out_for_delivery"),
+  { status: "delivered", note: "Diterima oleh satpam" },
+]);
 place("Teh melati 250 g", 38_000, 4, moves("placed", "confirmed", "cancelled"));
 place("Lampu meja rotan", 310_000, 1, moves("placed", "picked_up", "in_transit", "exception", "returned"));
 
-setInterval(() => {
-  const open = [...histories.values()].map(([latest]) => latest).filter((row) => WAY.includes(row.status) && !TERMINAL.includes(row.status));
-  if (!open.length) return;
-  const row = open[Math.floor(Math.random() * open.length)];
-  update(row, { status: WAY[WAY.indexOf(row.status) + 1] });
-}, Number(process.env.LOOK_EVERY_MS ?? 4000)).unref();
+setInterval(
+  () => {
+    const open = [...histories.values()]
+      .map(([latest]) => latest)
+      .filter((row) => WAY.includes(row.status) && !TERMINAL.includes(row.status));
+    if (!open.length) return;
+    const row = open[Math.floor(Math.random() * open.length)];
+    update(row, { status: WAY[WAY.indexOf(row.status) + 1] });
+  },
+  Number(process.env.LOOK_EVERY_MS ?? 4000),
+).unref();
 
 const now = ([latest, ...rest]) => {
   const row = latest.applied ? latest : rest.find(({ applied }) => applied);
-  const { event_id, id_order_status_history, previous_status, applied, occurred_at, recorded_at, substatus, note, latitude, longitude, ...order } = row;
+  const {
+    event_id,
+    id_order_status_history,
+    previous_status,
+    applied,
+    occurred_at,
+    recorded_at,
+    substatus,
+    note,
+    latitude,
+    longitude,
+    ...order
+  } = row;
   return { ...order, status_at: occurred_at };
 };
 
@@ -93,13 +148,20 @@ function greet(send, resume) {
 const server = createServer(async (request, response) => {
   const { pathname, searchParams } = new URL(request.url, "http://look");
   const json = (value) => response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(value));
-  if (pathname === "/local/users" && !process.env.LOOK_TOKEN) return json({ users: [{ id_user: 42, orders: 8 }, { id_user: 7, orders: 1 }] });
+  if (pathname === "/local/users" && !process.env.LOOK_TOKEN)
+    return json({
+      users: [
+        { id_user: 42, orders: 8 },
+        { id_user: 7, orders: 1 },
+      ],
+    });
   if (pathname === "/local/token") return json({ token: "look" });
   if (pathname === "/v1/live/tickets") return json({ ticket: "look", expires_in: 30 });
   if (pathname.endsWith("/history")) return json({ items: histories.get(pathname.split("/")[3]), next: null });
   if (pathname === "/v1/live/sse") {
     response.writeHead(200, { "content-type": "text/event-stream" });
-    const send = (type, content) => response.write(`event: ${type}\nid: ${content.cursor}\ndata: ${JSON.stringify(content)}\n\n`);
+    const send = (type, content) =>
+      response.write(`event: ${type}\nid: ${content.cursor}\ndata: ${JSON.stringify(content)}\n\n`);
     response.on("close", () => listeners.delete(send));
     return greet(send, searchParams.get("cursor"));
   }
@@ -111,9 +173,12 @@ const server = createServer(async (request, response) => {
     response.writeHead(404).end();
   }
 });
-new WebSocketServer({ server, path: "/v1/live", handleProtocols: () => "lacak.v1" }).on("connection", (socket, request) => {
-  const send = (type, content) => socket.send(JSON.stringify({ type, ...content }));
-  socket.on("close", () => listeners.delete(send));
-  greet(send, new URL(request.url, "http://look").searchParams.get("cursor"));
-});
+new WebSocketServer({ server, path: "/v1/live", handleProtocols: () => "lacak.v1" }).on(
+  "connection",
+  (socket, request) => {
+    const send = (type, content) => socket.send(JSON.stringify({ type, ...content }));
+    socket.on("close", () => listeners.delete(send));
+    greet(send, new URL(request.url, "http://look").searchParams.get("cursor"));
+  },
+);
 server.listen(port, "127.0.0.1", () => console.log(`http://127.0.0.1:${port}/?user=42`));

@@ -58,7 +58,8 @@ class Peer {
     this.#arrive({
       transport: "sse",
       query: searchParams,
-      send: (type, content) => response.write(`event: ${type}\nid: ${content.cursor}\ndata: ${JSON.stringify(content)}\n\n`),
+      send: (type, content) =>
+        response.write(`event: ${type}\nid: ${content.cursor}\ndata: ${JSON.stringify(content)}\n\n`),
       close: () => response.end(),
       cut: () => response.destroy(),
       closed: once(response, "close"),

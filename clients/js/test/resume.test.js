@@ -27,7 +27,8 @@ for (const transport of ["websocket", "sse"]) {
     const peer = await startPeer(t);
     const client = startClient(t, peer, { transport });
     const connection = await greeted(peer, { orders: [order(1, 3)] });
-    for (const version of [2, 3, 4, 4, 3, 5]) connection.send("change", { cursor: `v${version}`, order: order(1, version) });
+    for (const version of [2, 3, 4, 4, 3, 5])
+      connection.send("change", { cursor: `v${version}`, order: order(1, version) });
     connection.send("change", { cursor: "last", order: order(2, 1) });
     await until(() => client.live.cursor === "last");
     assert.deepEqual(client.changes, ["1:4", "1:5", "2:1"]);
@@ -99,5 +100,8 @@ test("a hundred changes through five cuts: none missing, none twice", async (t) 
   }
   await until(() => client.changes.length >= 100);
   await sleep(30);
-  assert.deepEqual(client.changes, Array.from({ length: 100 }, (_, index) => `1:${index + 2}`));
+  assert.deepEqual(
+    client.changes,
+    Array.from({ length: 100 }, (_, index) => `1:${index + 2}`),
+  );
 });

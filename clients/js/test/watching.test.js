@@ -90,5 +90,8 @@ test("stop closes the connection and hears nothing more; the page's events do no
   page.window.dispatchEvent(new Event("online"));
   await connection.closed;
   await sleep(50);
-  assert.deepEqual(client.states.map(({ state }) => state), ["connecting", "live", "stopped"]);
+  assert.deepEqual(
+    client.states.map(({ state }) => state),
+    ["connecting", "live", "stopped"],
+  );
 });
