@@ -49,6 +49,12 @@ def run(work: Coroutine[Any, Any, T], using: Settings) -> T:
     _silence()
     try:
         return asyncio.run(work)
+    except ExceptionGroup as errors:
+        # Tasks side by side fail for one reason, such as a server that is away.
+        failed, others = errors.split(Failed)
+        if failed is None or others is not None:
+            raise
+        raise Failed(str(_first(failed))) from None
     except TopicsDiffer as error:
         raise Failed(str(error)) from error
     except KafkaError as error:
@@ -58,6 +64,13 @@ def run(work: Coroutine[Any, Any, T], using: Settings) -> T:
         raise Failed(f"Cassandra at {where} does not answer ({_short(error)}); `make up` starts it") from error
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise Failed("stopped", 130) from None
+
+
+def _first(errors: ExceptionGroup[Any]) -> Exception:
+    error: Exception = errors
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 async def patiently(work: Callable[[], Awaitable[T]], seconds: float, away: type[Exception], what: str) -> T:
@@ -93,5 +106,6 @@ def kafka_away(using: Settings, error: Exception) -> str:
 
 
 def _short(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return text[0] if text and text[0] else type(error).__name__
+    """The first line, and not all of a driver's nested words."""
+    text = (str(error).strip().splitlines() or [""])[0] or type(error).__name__
+    return text if len(text) <= 120 else text[:120] + "…"

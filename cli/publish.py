@@ -13,7 +13,7 @@ import httpx
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from cli.edge import now_ms
+from cli.edge import Failed, now_ms
 from streams import topics
 from streams.codec import Codec
 from streams.kafka import producer
@@ -161,7 +161,7 @@ class KafkaSink:
 class RestSink:
     """Posts to the API, so many requests at a time, one of an order; tried again while the API is busy or away.
 
-    `patience` is how many seconds one item is tried for; None is for ever.
+    `patience`: after so many seconds without any answer it raises `Failed`; at the start at once. None is never.
     """
 
     def __init__(self, url: str, token: Callable[[], str], patience: float | None = 60.0) -> None:
@@ -172,8 +172,18 @@ class RestSink:
 
     async def __aenter__(self) -> Self:
         self._client = httpx.AsyncClient(base_url=self._url, timeout=httpx.Timeout(15.0), trust_env=False)
+        self._answered = now_ms()
+        if self._patience is not None:
+            await self._greet()
         self._tasks = await asyncio.TaskGroup().__aenter__()
         return self
+
+    async def _greet(self) -> None:
+        try:
+            await self._client.get("/healthz")
+        except httpx.TransportError as error:
+            await self._client.aclose()
+            raise Failed(f"the API at {self._url} does not answer ({_words(error)}); `make up` starts it") from error
 
     async def __aexit__(self, *error: object) -> None:
         try:
@@ -203,17 +213,16 @@ class RestSink:
     async def _post(self, item: Item) -> None:
         body = {name: value for name, value in as_json(item.message).items() if value is not None}
         path = "/v1/orders" if item.is_order else f"/v1/orders/{body.pop('id_order')}/status"
-        since, tries = now_ms(), 0
+        tries = 0
         while True:
             answer, why, wait = await self._try(path, body, tries)
             if answer is not None and answer.status_code not in TRY_AGAIN:
+                self._answered = now_ms()
                 self._count(item, answer)
                 return
             tries += 1
-            if self._patience is not None and now_ms() - since > self._patience * 1000:
-                self.tally.unanswered += 1
-                self.tally.problem(item, f"not acknowledged: {why}")
-                return
+            if self._patience is not None and now_ms() - self._answered > self._patience * 1000:
+                raise Failed(f"the API takes nothing any more: {why}")
             await asyncio.sleep(wait)
 
     async def _try(self, path: str, body: Message, tries: int) -> tuple[httpx.Response | None, str, float]:
@@ -222,7 +231,7 @@ class RestSink:
         try:
             answer = await self._client.post(path, json=body, headers={"authorization": f"Bearer {self._token()}"})
         except httpx.TransportError as error:
-            return None, f"{self._url}: {str(error) or type(error).__name__}", wait
+            return None, f"{self._url}: {_words(error)}", wait
         after = answer.headers.get("retry-after", "")
         return answer, f"{answer.status_code} {problem(answer)}", max(wait, float(after) if after.isdigit() else 0.0)
 
@@ -232,6 +241,10 @@ class RestSink:
         else:
             self.tally.refused += 1
             self.tally.problem(item, f"{answer.status_code} {problem(answer)}")
+
+
+def _words(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def problem(answer: httpx.Response) -> str:
