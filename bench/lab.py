@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import stack  # noqa: E402
-from conftest import fresh_settings  # noqa: E402
+from fresh import fresh_settings  # noqa: E402
 from streams.settings import Settings  # noqa: E402
 
 TICK = os.sysconf("SC_CLK_TCK")

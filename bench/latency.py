@@ -2,8 +2,8 @@
 
     python bench/latency.py [--rate 200] [--seconds 20] [--transport websocket|sse]
 
-Each update is timed from just before its POST is sent to when its frame arrives at the WebSocket (or event stream) of the
-customer, on one clock, at a fixed rate that does not wait for answers. The load generator shares the machine.
+Each update is timed from just before its POST is sent to when its frame arrives at the customer's WebSocket (or event
+stream), on one clock, at a fixed rate that does not wait for answers. The load generator shares the machine.
 """
 
 import argparse

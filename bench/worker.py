@@ -24,7 +24,7 @@ from agents.lane import Effects, Lane
 from agents.publisher import Publisher
 from agents.records import Kind, Record, parse
 from agents.track import Tracker
-from conftest import environment
+from fresh import environment
 from logs import T0, order_message, update_message
 from processes import Process, until
 from streams.codec import Codec

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from conftest import environment
+from fresh import environment
 from streams.settings import Settings
 
 

@@ -1,0 +1,21 @@
+"""All of Lacak, as `make up` has it, on servers of the tests' own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import stack
+from fresh import fresh_settings
+from lacak import Lacak, ready
+from processes import Process, free_port, running, until
+
+
+@pytest.fixture(scope="module")
+def lacak(servers: stack.Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lacak]:
+    """Worker, notification worker, API and gateway, ready; made anew for each module."""
+    settings = fresh_settings(servers, tmp_path_factory.mktemp("lacak"), http_port=free_port(), local_stack=True)
+    track = Process("track", settings)
+    url = f"http://{settings.http_host}:{settings.http_port}"
+    with running(track, Process("notify", settings), Process("web", settings)):
+        until(lambda: ready(url), what="/readyz")
+        yield Lacak(settings, track, url)

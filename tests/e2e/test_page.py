@@ -1,0 +1,131 @@
+"""The live page in a real browser: what a customer sees, over both transports, and through a network that breaks."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from cuttable import Proxy
+from lacak import Lacak
+from processes import until
+
+CHROMIUM = "/usr/bin/chromium"
+# A closed network refuses the calls home that a browser makes at its start.
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
+CHANGES = 100
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    yield page
+    page.close()
+    assert not problems
+
+
+@pytest.fixture
+def proxy(lacak: Lacak) -> Iterator[Proxy]:
+    with Proxy(lacak.settings.http_host, lacak.settings.http_port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def no_websockets(lacak: Lacak) -> Iterator[Proxy]:
+    with Proxy(lacak.settings.http_host, lacak.settings.http_port, block_websockets=True) as proxy:
+        yield proxy
+
+
+def see_live(page: Page, url: str, user: int, transport: str) -> None:
+    """Opens the page and waits until it says that it is live on this transport."""
+    page.goto(f"{url}/?user={user}")
+    expect(page.locator(f'#transport[data-transport="{transport}"][data-state="live"]')).to_be_visible(timeout=30_000)
+
+
+def card(page: Page, id_order: str, status: str) -> None:
+    """Waits until the order's card shows the status."""
+    expect(page.locator(f'[data-order="{id_order}"][data-status="{status}"]')).to_be_visible(timeout=30_000)
+
+
+def placed(lacak: Lacak, user: int) -> str:
+    """An order that the pipeline has taken in."""
+    id_order = lacak.place(user)
+    until(lambda: lacak.order(id_order), what="the order is there")
+    return id_order
+
+
+def test_a_status_change_arrives_in_the_page_over_websocket(lacak: Lacak, page: Page) -> None:
+    id_order = placed(lacak, 101)
+    see_live(page, lacak.url, 101, "websocket")
+    card(page, id_order, "placed")
+    lacak.update(id_order, "picked_up")
+    card(page, id_order, "picked_up")
+    another = lacak.place(101)
+    card(page, another, "placed")
+
+
+def test_it_arrives_over_sse_where_websockets_are_blocked(lacak: Lacak, page: Page, no_websockets: Proxy) -> None:
+    id_order = placed(lacak, 102)
+    see_live(page, no_websockets.url, 102, "sse")
+    lacak.update(id_order, "out_for_delivery", note="di jalan")
+    card(page, id_order, "out_for_delivery")
+
+
+@pytest.mark.parametrize("transport", ["websocket", "sse"])
+def test_a_connection_cut_in_the_middle_of_a_hundred_changes_misses_none_and_shows_none_twice(
+    lacak: Lacak, page: Page, proxy: Proxy, no_websockets: Proxy, transport: str
+) -> None:
+    user, network = (103, proxy) if transport == "websocket" else (104, no_websockets)
+    id_order = placed(lacak, user)
+    see_live(page, network.url, user, transport)
+    card(page, id_order, "placed")
+
+    def send() -> None:
+        for number in range(CHANGES):
+            lacak.update(id_order, "in_transit", event_id=f"scan-{number}")
+
+    with ThreadPoolExecutor(1) as courier:
+        sending = courier.submit(send)
+        for seen in (20, 55):
+            page.wait_for_function(f"lacakPage.changes.length >= {seen}", timeout=60_000)
+            assert not sending.done(), "all was sent before the cut"
+            network.cut()
+        sending.result()
+    page.wait_for_function(f"lacakPage.changes.length >= {CHANGES}", timeout=60_000)
+    time.sleep(1)  # for what would come twice
+    versions = [change["version"] for change in page.evaluate("lacakPage.changes")]
+    assert versions == list(range(2, CHANGES + 2))
+    assert network.cuts == 2
+
+
+def test_the_page_says_that_it_is_reconnecting_and_recovers(lacak: Lacak, page: Page, proxy: Proxy) -> None:
+    id_order = placed(lacak, 105)
+    see_live(page, proxy.url, 105, "websocket")
+    page.context.set_offline(True)
+    proxy.cut()
+    expect(page.locator('#transport[data-state="live"]')).to_have_count(0, timeout=30_000)
+    lacak.update(id_order, "delivered")
+    page.context.set_offline(False)
+    card(page, id_order, "delivered")
+
+
+def test_the_page_fits_a_phone_and_speaks_both_languages(lacak: Lacak, browser: Browser) -> None:
+    id_order = placed(lacak, 106)
+    phone = browser.new_page(viewport={"width": 375, "height": 720})
+    see_live(phone, lacak.url, 106, "websocket")
+    card(phone, id_order, "placed")
+    assert phone.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out"
+    phone.locator('[data-language="en"]').click()
+    expect(phone.locator("html")).to_have_attribute("lang", "en")
+    phone.close()

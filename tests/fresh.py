@@ -1,0 +1,37 @@
+"""Settings, topics and tables that nobody else uses, on the session's servers."""
+
+import asyncio
+import os
+import secrets
+from pathlib import Path
+
+import stack
+from streams.kafka import ensure_topics
+from streams.settings import Settings
+from tables.migrate import migrate
+
+
+def fresh_settings(servers: stack.Servers, directory: Path, **changes: object) -> Settings:
+    """Settings under a new topic prefix and keyspace; the topics and tables are made."""
+    name = f"t{secrets.token_hex(5)}"
+    values: dict[str, object] = {
+        "kafka_bootstrap": servers.kafka_bootstrap,
+        "cassandra_hosts": servers.cassandra_host,
+        "cassandra_port": servers.cassandra_port,
+        "cassandra_keyspace": name,
+        "topic_prefix": f"{name}-",
+        "partitions": 4,
+        "jwt_secret": "a secret of the tests, 32 bytes long or more",
+        "data_dir": directory / "faust",
+        "local_dir": directory,
+    }
+    settings = Settings(_env_file=None, **{**values, **changes})  # type: ignore[call-arg,arg-type]
+    asyncio.run(ensure_topics(settings))
+    asyncio.run(migrate(settings))
+    return settings
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What a child process needs to have the same settings."""
+    values = {f"LACAK_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    return {**os.environ, **values}
