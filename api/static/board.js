@@ -52,8 +52,10 @@ export class Board {
     const ended = (a, b) => Date.parse(b.since) - Date.parse(a.since);
     const open = cards.filter((card) => !card.finished).sort(newest);
     const finished = cards.filter((card) => card.finished).sort(ended);
+    const focused = document.activeElement;
     place(byId("open"), open);
     place(byId("finished"), finished);
+    if (focused !== document.activeElement) focused?.focus({ preventScroll: true }); // moving a card takes it away
     finished.forEach((card, index) => (card.element.hidden = !this.all && index >= FINISHED_SHOWN));
     for (const card of open) card.element.hidden = false;
     this.number(open.length, finished.length);
@@ -92,9 +94,7 @@ function place(parent, cards) {
   cards.forEach(({ element }, index) => {
     const there = parent.children[index];
     if (there === element) return;
-    const focused = element.contains(document.activeElement) ? document.activeElement : null;
     parent.insertBefore(element, there ?? null);
-    focused?.focus({ preventScroll: true });
   });
   while (parent.children.length > cards.length) parent.lastElementChild.remove();
 }

@@ -10,13 +10,14 @@ const pageOf = (visibilityState = "visible") => ({
 for (const transport of ["websocket", "sse"]) {
   test(`${transport}: silence of two and a half heartbeats is a cut; heartbeats are no silence`, async (t) => {
     const peer = await startPeer(t);
-    const client = startClient(t, peer, { transport });
+    const client = startClient(t, peer, { transport, helloMs: 60_000 });
     const first = await greeted(peer, { heartbeat_seconds: 0.1 });
     for (let beat = 0; beat < 5; beat += 1) {
       first.send("heartbeat", { cursor: "c5" });
       await sleep(100);
     }
     assert.equal(client.live.counts.connections, 1);
+    await until(() => client.live.counts.connections === 2);
     const second = await peer.next();
     assert.equal(second.query.get("cursor"), "c5");
     await first.closed;
