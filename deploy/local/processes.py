@@ -62,7 +62,9 @@ class Process:
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
         child.returncode = 0  # it outlives us: its Popen has nothing to wait for, or to warn about
-        self.pid_file.write_text(f"{child.pid} {start_time(child.pid)}\n")
+        whole = self.pid_file.with_suffix(".new")
+        whole.write_text(f"{child.pid} {start_time(child.pid)}\n")
+        whole.replace(self.pid_file)
 
     def signal(self, number: int) -> bool:
         """Send a signal; returns whether there was a process to send it to."""
@@ -112,6 +114,6 @@ def start_time(pid: int) -> str:
         except (FileNotFoundError, ProcessLookupError):
             return ""
         return "" if state in "ZX" else fields[18]
-    told = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True).stdout
+    told = subprocess.run(["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True).stdout
     state, _, started = told.strip().partition(" ")
     return "" if state.startswith("Z") else started.strip().replace(" ", "-")

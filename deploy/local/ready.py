@@ -44,7 +44,7 @@ def http_answers(host: str, port: int, path: str) -> bool:
 
 def port_is_free(host: str, port: int) -> bool:
     """Whether a server of ours could listen there. Raises OSError for a host that is not this machine's."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
