@@ -7,7 +7,8 @@ from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
 from api.auth import Authenticator, Caller, InvalidToken
-from api.problems import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, Problem
+from api.problem_types import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED
+from api.problems import Problem
 
 BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A JWT; `lacak token` makes one.")
 

@@ -7,7 +7,8 @@ from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api import answers
-from api.problems import UNAVAILABLE, Problem, documented
+from api.problem_types import UNAVAILABLE
+from api.problems import Problem, documented
 from api.requests import Json
 
 Check = Callable[[], bool]

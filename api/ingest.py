@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pydantic
@@ -11,32 +10,25 @@ from fastapi import APIRouter, Depends, Request
 from api import answers
 from api.access import Requires
 from api.auth import ORDERS_WRITE, STATUS_WRITE, Caller
-from api.intake import Record
 from api.models import BatchedStatus, IdOrder, NewOrder, NewStatus, StatusBatch
-from api.problems import (
+from api.problem_types import (
     FORBIDDEN,
     NO_IDS,
     NOT_JSON,
     NOT_JSON_TYPE,
     NOT_TAKEN,
-    RETRY_SECONDS,
     TOO_LARGE,
     UNAUTHENTICATED,
     VALIDATION,
-    Problem,
-    documented,
-    invalid,
-    invalid_message,
 )
+from api.problems import RETRY_SECONDS, Problem, documented, invalid, invalid_message
+from api.records import Context, order_record, status_record
 from api.requests import CallersJsonRoute, Json
 from api.services import Provided, Services
 from api.snowflake import NoIds
-from api.trace import traceparent_of
-from streams import messages, topics
-from streams.codec import Codec
+from streams import messages
 from streams.messages import Invalid, Message
 
-PROCESS = "api"
 _REFUSALS = (NOT_JSON, UNAUTHENTICATED, FORBIDDEN, TOO_LARGE, NOT_JSON_TYPE, VALIDATION)
 
 router = APIRouter(tags=["ingest"], route_class=CallersJsonRoute)
@@ -44,29 +36,13 @@ router = APIRouter(tags=["ingest"], route_class=CallersJsonRoute)
 Shop = Annotated[Caller, Depends(Requires(ORDERS_WRITE))]
 Courier = Annotated[Caller, Depends(Requires(STATUS_WRITE))]
 
-_orders = Codec("OrderPlaced")
-_updates = Codec("CourierStatusUpdate")
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a request gives to each of its records: the time it came (ms), its trace, who sent it."""
-
-    now: int
-    traceparent: bytes | None
-    caller: Caller
-
-    @classmethod
-    def of(cls, request: Request, services: Services, caller: Caller) -> "Context":
-        return cls(services.clock(), traceparent_of(request.headers.get("traceparent")), caller)
-
 
 @router.post(
     "/v1/orders",
     status_code=202,
     response_model=answers.OrderTaken,
     summary="Place an order",
-    responses=documented(*_REFUSALS, NOT_TAKEN),
+    responses=documented(*_REFUSALS, NOT_TAKEN, NO_IDS),
 )
 async def place_order(request: Request, caller: Shop, services: Provided, order: NewOrder) -> Json:
     """202: Kafka has the order on all in-sync replicas, also when the id exists; the pipeline judges it.
@@ -76,7 +52,7 @@ async def place_order(request: Request, caller: Shop, services: Provided, order:
     context = Context.of(request, services, caller)
     message = _order_message(services, order, context.now)
     id_order = str(message["id_order"])
-    if not (await services.intake.take([_order_record(message, context)]))[0]:
+    if not (await services.intake.take([order_record(message, context)]))[0]:
         raise Problem(NOT_TAKEN, id_order=id_order)
     taken = {"id_order": id_order, "placed_at": messages.rfc3339(message["placed_at"])}
     return Json({**taken, "total_harga": message["total_harga"]}, 202, {"Location": f"/v1/orders/{id_order}"})
@@ -98,7 +74,7 @@ async def update_status(
     """
     context = Context.of(request, services, caller)
     message = _status_message(update, id_order, context)
-    if not (await services.intake.take([_status_record(message, context)]))[0]:
+    if not (await services.intake.take([status_record(message, context)]))[0]:
         raise _not_taken(message)
     return Json({"event_id": message["event_id"], "id_order": str(id_order)}, 202)
 
@@ -118,7 +94,7 @@ async def update_statuses(request: Request, caller: Courier, services: Provided,
     context = Context.of(request, services, caller)
     judged = [_judged(raw, index, context) for index, raw in enumerate(batch.items())]
     good = [message for message in judged if not isinstance(message, Problem)]
-    taken = iter(await services.intake.take([_status_record(message, context) for message in good]))
+    taken = iter(await services.intake.take([status_record(message, context) for message in good]))
     results = [_result(index, one, not isinstance(one, Problem) and next(taken)) for index, one in enumerate(judged)]
     return _batch_answer(results)
 
@@ -178,17 +154,3 @@ def _courier(named: str | None, caller: Caller, prefix: str) -> str:
     if named is not None and caller.courier is not None and named != caller.courier:
         raise Problem(FORBIDDEN, "the token is another courier's")
     return named or caller.courier or ""
-
-
-def _order_record(message: Message, context: Context) -> Record:
-    id_order = message["id_order"]
-    headers = messages.cloud_event(messages.ORDER_PLACED, str(id_order), PROCESS, context.now, context.traceparent)
-    return Record(topics.ORDERS, id_order, _orders.encode(message), headers)
-
-
-def _status_record(message: Message, context: Context) -> Record:
-    id_order = message["id_order"]
-    headers = messages.cloud_event(
-        messages.STATUS_UPDATE, f"{id_order}/{message['event_id']}", PROCESS, context.now, context.traceparent
-    )
-    return Record(topics.UPDATES, id_order, _updates.encode(message), headers)

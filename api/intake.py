@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from api import background
 from streams import kafka, log, metrics, topics
@@ -131,8 +131,7 @@ class Intake:
         try:
             async with asyncio.timeout(self._settings.kafka_request_timeout):
                 await producer.start()
-                for topic in (topics.ORDERS, topics.UPDATES):
-                    await producer.partitions_for(self._settings.topic(topic.name))
+                await self._find_topics(producer)
         except (KafkaError, OSError, TimeoutError) as error:
             _log.warning("kafka_away", bootstrap=self._settings.kafka_bootstrap, error=repr(error))
             metrics.RETRIES.labels("kafka").inc()
@@ -143,6 +142,13 @@ class Intake:
             raise
         _log.info("kafka_connected", bootstrap=self._settings.kafka_bootstrap)
         return producer
+
+    async def _find_topics(self, producer: AIOKafkaProducer) -> None:
+        """Raises UnknownTopicOrPartitionError unless both topics are there."""
+        for name in (self._settings.topic(topic.name) for topic in (topics.ORDERS, topics.UPDATES)):
+            await producer.client.add_topic(name)
+            if not producer.client.cluster.partitions_for_topic(name):
+                raise UnknownTopicOrPartitionError(f"there is no topic {name}; run `lacak topics`")
 
     async def _answers(self, producer: AIOKafkaProducer) -> bool:
         """Whether a broker answers a request for metadata."""

@@ -8,7 +8,8 @@ from pydantic import Field
 from api import answers
 from api.auth import ORDERS_READ, issue_token
 from api.models import IdUser, Strict
-from api.problems import NOT_JSON, NOT_JSON_TYPE, STORE_AWAY, VALIDATION, documented
+from api.problem_types import NOT_JSON, NOT_JSON_TYPE, STORE_AWAY, VALIDATION
+from api.problems import documented
 from api.requests import Json, JsonRoute
 from api.services import Provided
 

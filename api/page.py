@@ -33,7 +33,7 @@ class PageFiles(StaticFiles):
 
 
 def add_page(app: FastAPI) -> None:
-    """Serves the page at `/` and its files both beside it and under /static."""
+    """Serves the page at `/` and its files under /static."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")

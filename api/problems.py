@@ -1,10 +1,9 @@
-"""Errors as RFC 9457 problem+json: the types there are, once, and how every failure becomes one of them.
+"""Errors as RFC 9457 problem+json: how every failure becomes one of the types in problem_types.py.
 
 A problem's `type` is `urn:lacak:problem:<name>` and never changes; `errors[]` names each bad field.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -13,63 +12,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from api.problem_types import ALL, BAD_REQUEST, INTERNAL, NOT_JSON, STORE_AWAY, UNAVAILABLE, VALIDATION, ProblemType
 from streams import log
 from streams.messages import Invalid
 from tables.orders import BadCursor, StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
-URN = "urn:lacak:problem:"
 RETRY_SECONDS = 2
 
 _log = log.get(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ProblemType:
-    """One kind of failure: its stable name, its HTTP status, and what it says in general."""
-
-    name: str
-    status: int
-    title: str
-
-    @property
-    def uri(self) -> str:
-        return URN + self.name
-
-
-NOT_JSON = ProblemType("not-json", 400, "The body is not JSON")
-BAD_REQUEST = ProblemType("bad-request", 400, "The request makes no sense")
-UNAUTHENTICATED = ProblemType("unauthenticated", 401, "A valid bearer token is needed")
-FORBIDDEN = ProblemType("forbidden", 403, "The token does not allow this")
-NOT_FOUND = ProblemType("not-found", 404, "There is no such thing, or not for this caller")
-METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "This resource has no such method")
-TOO_LARGE = ProblemType("too-large", 413, "The body is larger than 1 MiB")
-NOT_JSON_TYPE = ProblemType("unsupported-media-type", 415, "The body must be application/json")
-VALIDATION = ProblemType("validation", 422, "Some fields are not valid")
-TOO_MANY = ProblemType("too-many", 429, "Too many at once")
-INTERNAL = ProblemType("internal", 500, "We failed; it is logged")
-NOT_TAKEN = ProblemType("not-taken", 503, "Kafka did not confirm the record in time: send it again")
-STORE_AWAY = ProblemType("store-away", 503, "Orders cannot be read at the moment: try again")
-NO_IDS = ProblemType("no-ids", 503, "No id can be assigned at the moment: try again, or send one")
-UNAVAILABLE = ProblemType("unavailable", 503, "Not at the moment: try again")
-
-ALL = (
-    NOT_JSON,
-    BAD_REQUEST,
-    UNAUTHENTICATED,
-    FORBIDDEN,
-    NOT_FOUND,
-    METHOD_NOT_ALLOWED,
-    TOO_LARGE,
-    NOT_JSON_TYPE,
-    VALIDATION,
-    TOO_MANY,
-    INTERNAL,
-    NOT_TAKEN,
-    STORE_AWAY,
-    NO_IDS,
-    UNAVAILABLE,
-)
 _BY_STATUS = {problem.status: problem for problem in reversed(ALL)} | {503: UNAVAILABLE}
 
 FieldError = dict[str, str]
@@ -191,18 +144,16 @@ _MODEL = {
 
 def documented(*types: ProblemType) -> dict[int | str, dict[str, Any]]:
     """What a route's `responses` say about these problems."""
-    return {
-        type_.status: {
-            "description": type_.title,
-            "content": {
-                MEDIA_TYPE: {
-                    "schema": {"$ref": "#/components/schemas/Problem"},
-                    "example": Problem(type_).content(),
-                }
-            },
-        }
-        for type_ in types
-    }
+    by_status: dict[int | str, list[ProblemType]] = {}
+    for type_ in types:
+        by_status.setdefault(type_.status, []).append(type_)
+    return {status: _documented(same) for status, same in by_status.items()}
+
+
+def _documented(same: list[ProblemType]) -> dict[str, Any]:
+    examples = {type_.name: {"value": Problem(type_).content()} for type_ in same}
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
+    return {"description": "; or: ".join(type_.title for type_ in same), "content": {MEDIA_TYPE: content}}
 
 
 def describe(openapi: dict[str, Any]) -> None:

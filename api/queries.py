@@ -12,7 +12,8 @@ from api import answers
 from api.access import Requires, only_for
 from api.auth import OPS, ORDERS_READ, Caller
 from api.models import IdOrder, IdProduk, IdUser
-from api.problems import FORBIDDEN, NOT_FOUND, STORE_AWAY, UNAUTHENTICATED, VALIDATION, Problem, documented
+from api.problem_types import FORBIDDEN, NOT_FOUND, STORE_AWAY, UNAUTHENTICATED, VALIDATION
+from api.problems import Problem, documented
 from api.requests import Json
 from api.services import Provided, Services
 from streams.messages import ID_MAX, as_json

@@ -11,7 +11,8 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access import caller_of
-from api.problems import NOT_JSON, NOT_JSON_TYPE, TOO_LARGE, Problem
+from api.problem_types import NOT_JSON, NOT_JSON_TYPE, TOO_LARGE
+from api.problems import Problem
 from streams import metrics
 
 MAX_BODY = 1024 * 1024

@@ -10,15 +10,17 @@ import pytest
 from api.auth import OPS, ORDERS_READ, STATUS_WRITE, Authenticator, Caller, InvalidToken, issue_token
 
 SECRET = "a secret of the tests, 32 bytes long or more"
+# The tokens of the tables below are made when this is imported: those that are good are so for days.
 NOW = int(time.time())
+DAY = 24 * 60 * 60
 
 
-def authenticator() -> Authenticator:
-    return Authenticator(SECRET, "lacak", leeway=5)
+def authenticator(leeway: int = 5) -> Authenticator:
+    return Authenticator(SECRET, "lacak", leeway)
 
 
 def signed(claims: dict[str, object], secret: str = SECRET, algorithm: str = "HS256") -> str:
-    return jwt.encode({"aud": "lacak", "exp": NOW + 60, "sub": "42", "scope": "ops", **claims}, secret, algorithm)
+    return jwt.encode({"aud": "lacak", "exp": NOW + DAY, "sub": "42", "scope": "ops", **claims}, secret, algorithm)
 
 
 def part(value: object) -> str:
@@ -27,15 +29,15 @@ def part(value: object) -> str:
 
 def test_a_token_that_was_issued_is_verified_with_all_it_says() -> None:
     token = issue_token(
-        SECRET, audience="lacak", ttl=3600, now=NOW, sub="42", scopes=[ORDERS_READ, STATUS_WRITE], courier="jne"
+        SECRET, audience="lacak", ttl=DAY, now=NOW, sub="42", scopes=[ORDERS_READ, STATUS_WRITE], courier="jne"
     )
     caller = authenticator().verify(token)
-    assert caller == Caller("42", frozenset({ORDERS_READ, STATUS_WRITE}), "jne", NOW + 3600)
+    assert caller == Caller("42", frozenset({ORDERS_READ, STATUS_WRITE}), "jne", NOW + DAY)
     assert caller.id_user == 42
 
 
 def test_a_token_without_sub_has_no_user() -> None:
-    token = issue_token(SECRET, audience="lacak", ttl=60, now=NOW, scopes=[STATUS_WRITE])
+    token = issue_token(SECRET, audience="lacak", ttl=DAY, now=NOW, scopes=[STATUS_WRITE])
     assert authenticator().verify(token).id_user is None
 
 
@@ -62,10 +64,10 @@ def test_a_customer_sees_its_own_orders_and_ops_sees_all() -> None:
 REFUSED = {
     "another secret": signed({}, secret="quite another secret, of 32 bytes or more"),
     "another algorithm with the same secret": signed({}, secret=SECRET * 2, algorithm="HS512"),
-    "expired": signed({"exp": NOW - 3600}),
-    "not yet valid": signed({"nbf": NOW + 3600}),
+    "expired": signed({"exp": NOW - 60}),
+    "not yet valid": signed({"nbf": NOW + DAY}),
     "another audience": signed({"aud": "somebody else"}),
-    "no audience": jwt.encode({"exp": NOW + 60}, SECRET),
+    "no audience": jwt.encode({"exp": NOW + DAY}, SECRET),
     "no expiry": jwt.encode({"aud": "lacak"}, SECRET),
     "sub is a number": part({"alg": "HS256"}) + "." + part({"sub": 42}) + ".AAAA",
     "scope is a list": signed({"scope": ["ops"]}),
@@ -74,7 +76,7 @@ REFUSED = {
     "expires after for ever": signed({"exp": float("inf")}),
     "unsigned": part({"alg": "none", "typ": "JWT"})
     + "."
-    + part({"aud": "lacak", "exp": NOW + 60, "scope": "ops"})
+    + part({"aud": "lacak", "exp": NOW + DAY, "scope": "ops"})
     + ".",
     "brackets": base64.urlsafe_b64encode(b"[" * 9000).decode() + ".e30.AAAA",
     "empty": "",
@@ -92,11 +94,14 @@ def test_a_token_is_refused(token: str) -> None:
 def test_the_signature_of_one_token_does_not_fit_another_payload() -> None:
     head, _, signature = signed({"scope": ""}).split(".")
     with pytest.raises(InvalidToken):
-        authenticator().verify(".".join([head, part({"aud": "lacak", "exp": NOW + 60, "scope": "ops"}), signature]))
+        authenticator().verify(".".join([head, part({"aud": "lacak", "exp": NOW + DAY, "scope": "ops"}), signature]))
 
 
 def test_the_leeway_is_for_clocks_that_differ() -> None:
-    assert authenticator().verify(signed({"exp": NOW - 1})).expires_at == NOW - 1
+    token = signed({"exp": NOW - 60})
+    assert authenticator(leeway=DAY).verify(token).expires_at == NOW - 60
+    with pytest.raises(InvalidToken, match="expired"):
+        authenticator(leeway=0).verify(token)
 
 
 def test_a_short_secret_is_refused_at_the_start() -> None:

@@ -12,8 +12,8 @@ from rest import Rest
 from streams.codec import Codec, schema_ids, schema_text
 from streams.settings import Settings
 
-# The client's OAuth library warns of the HTTP library it uses; that is between the two of them.
-with warnings.catch_warnings(action="ignore"):
+# The client's OAuth library warns, against all filters, of the HTTP library it uses; that is between the two of them.
+with warnings.catch_warnings(record=True):
     from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
     from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
     from confluent_kafka.schema_registry.error import SchemaRegistryError

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from api.auth import ORDERS_READ, ORDERS_WRITE, Authenticator
-from api.problems import ALL
+from api.problem_types import ALL
 from rest import Rest, fields, problem, running
 from streams.order import STATUSES, TERMINAL, TRANSITIONS
 
