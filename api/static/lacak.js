@@ -287,10 +287,11 @@ export class LiveOrders {
       const known = held.get(order.id_order);
       return known && known.version >= order.version ? known : order; // as new, and a change says more
     };
-    this.orders = new Map(orders.map((order) => [order.id_order, newest(order)]));
+    const current = orders.map(newest);
+    this.orders = new Map(current.map((order) => /** @type {const} */ ([order.id_order, order])).reverse());
     this.#owed = false;
     this.#keep(cursor);
-    this.options.onSnapshot?.([...this.orders.values()]);
+    this.options.onSnapshot?.(current);
   }
 
   /** @param {{cursor?: string, order?: Order}} frame */
