@@ -19,10 +19,14 @@ from streams.settings import Settings
 from tables.cassandra_cluster import LEASE_PROFILE, build_cluster, translated
 from tables.orders import StoreUnavailable
 
+_NAMESPACE = uuid.UUID("6f1b3c0e-6f0a-4b57-9a7e-2f6f1f6f3d10")
 _LOCK = "lock"
 _LOCK_TTL = 60  # s that one file may take at most
 _PATIENCE = 180  # s of waiting for another run
-_REGISTER = "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, checksum text, applied_at timestamp)"
+_REGISTER = (
+    "CREATE TABLE IF NOT EXISTS schema_migrations (name text PRIMARY KEY, checksum text, applied_at timestamp) "
+    "WITH ID = '{id}'"
+)
 
 
 class MigrationChanged(Exception):
@@ -82,8 +86,16 @@ def _make_keyspace(session: Session, settings: Settings) -> None:
         f"CREATE KEYSPACE IF NOT EXISTS {keyspace} "
         f"WITH replication = {{'class': 'NetworkTopologyStrategy', {replication}}}"
     )
+    _agree(session, keyspace)
     session.set_keyspace(keyspace)
-    session.execute(_REGISTER)
+    # This table holds the lock, so nothing guards its making: two nodes that make it at once must give it one id.
+    session.execute(_REGISTER.format(id=uuid.uuid5(_NAMESPACE, keyspace)))
+    _agree(session, keyspace)
+
+
+def _agree(session: Session, keyspace: str) -> None:
+    """Waits till all nodes have the same schema: whoever finds a thing made by another run must not be ahead of it."""
+    session.cluster.refresh_keyspace_metadata(keyspace)
 
 
 def _pending(session: Session, files: list[Migration]) -> list[Migration]:
