@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,8 @@ import prometheus_client
 import uvloop
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
-from faust.types import TP
 
-from agents.batches import BatchConsumer, Handler
-from agents.batches import transport as batch_transport
+from agents.batches import Handler, transport
 from streams import log as logs
 from streams.kafka import TopicsDiffer
 from streams.log import get
@@ -68,24 +66,22 @@ def make_app(settings: Settings, group: str, topics: Sequence[str], handler: Han
     )
     for topic in topics:
         app.topics.add(app.topic(topic, key_type=bytes, value_type=bytes))
-    app.transport = _with_tables(batch_transport(app, topics, handler))
+    app.transport = transport(app, topics, handler)
+    app.transport.Consumer = type("BatchConsumer", (_SoughtLast, app.transport.Consumer), {"__module__": __name__})
     return app
 
 
-class _BeforeSeek:
-    """Keeps records away from the handler that were fetched before the assignment has its positions.
+class _SoughtLast:
+    """Seeks once more when the positions are known.
 
-    Recovery of tables lets records flow before Faust seeks to what is due; the seek brings back what is dropped here.
+    Recovery of tables lets records flow before Faust seeks: what came between that seek and the positions was not
+    given to the handler, and in a quiet topic nothing comes after it that would show the hole.
     """
 
-    async def _dispatch(self: Any, fetched: Mapping[TP, Sequence[Any]]) -> None:
-        ready = {tp: records for tp, records in fetched.items() if tp.topic not in self.topics or tp in self._next}
-        await BatchConsumer._dispatch(self, ready)
-
-
-def _with_tables(transport: Any) -> Any:
-    transport.Consumer = type("BatchConsumer", (_BeforeSeek, transport.Consumer), {"__module__": __name__})
-    return transport
+    async def perform_seek(self: Any) -> None:
+        await super().perform_seek()  # type: ignore[misc]
+        for tp, due in list(self._next.items()):
+            await self.seek(tp, due)
 
 
 async def ensure_changelog(settings: Settings, topic: str) -> None:
@@ -198,6 +194,9 @@ async def _until_stopped(app: faust.App, stop: asyncio.Event) -> bool:
     await _first(starting, stop.wait(), app.wait_until_stopped())
     if starting.done() and not starting.exception():
         await _first(stop.wait(), app.wait_until_stopped())
+    crashed = bool(app.crashed)
+    if crashed:
+        log.error("crashed", error=repr(app.crash_reason))
     try:
         await asyncio.wait_for(_stop(app, starting), STOP_SECONDS)
     except TimeoutError:
@@ -206,9 +205,7 @@ async def _until_stopped(app: faust.App, stop: asyncio.Event) -> bool:
         os._exit(1)
     if starting.done() and (error := starting.exception()):
         raise error
-    if app.crashed:
-        log.error("crashed", error=repr(app.crash_reason))
-    return bool(app.crashed)
+    return crashed
 
 
 async def _stop(app: faust.App, starting: asyncio.Future[None]) -> None:
@@ -216,6 +213,7 @@ async def _stop(app: faust.App, starting: asyncio.Future[None]) -> None:
     if starting.done() and not app.crashed:
         app.consumer.stop_flow()
         await app.consumer._quiesce()
+    app.rebalancing = False  # a rebalance that it will not see the end of: the fetcher takes its own stop for a crash
     await app.stop()
     await asyncio.wait([starting])
 

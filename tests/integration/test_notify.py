@@ -1,8 +1,11 @@
 """The notification worker on real Kafka: each announced change once, through crashes, empty disks and rebalances."""
 
 import asyncio
+import itertools
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -16,9 +19,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewTopic
 from rocksdict import AccessType, Options, Rdict
 
+import stack
 import topics_reader
 from changes import change, lives, news, record, still_open
-from conftest import environment
+from fresh import environment
 from processes import Process, free_port, running, until
 from streams.codec import Codec
 from streams.kafka import ensure_topics
@@ -27,8 +31,24 @@ from streams.settings import Settings
 from streams.topics import partition_of
 
 CHANGED, NOTIFICATIONS = "order-status-changed", "user-notifications"
+_numbers = itertools.count(1)
 CHANGELOG = "lacak-notify-users-changelog"
 _CODE = "from agents.notify import main; from streams.settings import Settings; main(Settings(_env_file=None))"
+
+
+@pytest.fixture
+def settings(servers: stack.Servers, tmp_path: Path) -> Settings:
+    """Topics that nobody else uses. This worker needs no Cassandra."""
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        kafka_bootstrap=servers.kafka_bootstrap,
+        topic_prefix=f"n{os.getpid()}-{next(_numbers)}-",
+        partitions=4,
+        data_dir=tmp_path / "faust",
+        local_dir=tmp_path,
+    )
+    asyncio.run(ensure_topics(settings))
+    return settings
 
 
 class Worker(Process):
@@ -277,6 +297,25 @@ def test_workers_come_and_go_while_changes_stream_in(settings: Settings) -> None
             wait_until_done(settings)
     assert_each_announced(settings, changes)
     assert remembered(settings) == still_open(changes)
+
+
+def test_a_worker_that_was_frozen_and_thought_dead_does_no_harm_when_it_comes_back(settings: Settings) -> None:
+    changes = lives(orders=900, users=150, seed=5)
+    frozen, other = Worker(settings, "frozen"), Worker(settings, "other")
+    with running(frozen):
+        until(lambda: frozen.said("assigned"))
+        loading = threading.Thread(target=send, args=(settings, changes))
+        loading.start()
+        until(lambda: sum(ends(settings, NOTIFICATIONS).values()) > 100, what="it announces")
+        frozen.signal(signal.SIGSTOP)
+        loading.join()
+        with running(other):
+            wait_until_done(settings)
+            frozen.signal(signal.SIGCONT)
+            until(lambda: frozen.log.read_text().count("assigned") > 1, what="it is back in the group")
+            assert frozen.stop() == 0
+            assert other.stop() == 0
+    assert_each_announced(settings, changes)
 
 
 def test_it_waits_for_its_topics_and_says_so(settings: Settings) -> None:
