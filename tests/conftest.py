@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import stack
-from fresh import fresh_settings
+from fresh import drop, fresh_settings
 from streams.settings import Settings
 
 
@@ -19,6 +19,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Servers]
 
 
 @pytest.fixture
-def settings(servers: stack.Servers, tmp_path: Path) -> Settings:
-    """Settings for those servers with topics and tables that nobody else uses; both are made."""
-    return fresh_settings(servers, tmp_path)
+def settings(servers: stack.Servers, tmp_path: Path) -> Iterator[Settings]:
+    """Settings for those servers with topics and tables that nobody else uses; both are made, the tables dropped."""
+    settings = fresh_settings(servers, tmp_path)
+    yield settings
+    drop(settings)

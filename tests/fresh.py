@@ -5,6 +5,8 @@ import os
 import secrets
 from pathlib import Path
 
+from cassandra.cluster import Cluster
+
 import stack
 from streams.kafka import ensure_topics
 from streams.settings import Settings
@@ -29,6 +31,16 @@ def fresh_settings(servers: stack.Servers, directory: Path, **changes: object) -
     asyncio.run(ensure_topics(settings))
     asyncio.run(migrate(settings))
     return settings
+
+
+def drop(settings: Settings) -> None:
+    """Drops the tables: some hundred keyspaces in one small Cassandra would slow down all that comes after."""
+    cluster = Cluster([settings.cassandra_hosts], port=settings.cassandra_port, protocol_version=5)
+    try:
+        session = cluster.connect()
+        session.execute(f"DROP KEYSPACE IF EXISTS {settings.cassandra_keyspace}", timeout=60)
+    finally:
+        cluster.shutdown()
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import stack
-from fresh import fresh_settings
+from fresh import drop, fresh_settings
 from lacak import Lacak, ready
 from processes import Process, free_port, running, until
 
@@ -19,3 +19,4 @@ def lacak(servers: stack.Servers, tmp_path_factory: pytest.TempPathFactory) -> I
     with running(track, Process("notify", settings), Process("web", settings)):
         until(lambda: ready(url), what="/readyz")
         yield Lacak(settings, track, url)
+    drop(settings)
