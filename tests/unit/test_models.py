@@ -1,5 +1,6 @@
 """Bodies: what REST takes, the worker does not reject for what it is in itself; and small pieces of the API."""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -9,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.models import BatchedStatus, IdOrder, NewOrder, NewStatus, Strict, Time
-from api.problems import ALL, URN, field_name
+from api.problem_types import ALL, URN
+from api.problems import field_name
 from api.trace import traceparent_of
 from streams.codec import Codec
 from streams.messages import Invalid, check_order, check_update, parse_time
 from streams.order import STATUSES
 
+DOCS = Path(__file__).parents[2] / "docs"
 NOW = 1_760_000_000_000
 SCALARS = st.one_of(
     st.none(),
@@ -105,6 +108,11 @@ def test_a_field_is_named_as_one_would_write_it(loc: tuple[int | str, ...], name
 def test_problem_types_are_unique_urns() -> None:
     assert len({type_.uri for type_ in ALL}) == len(ALL)
     assert all(type_.uri.startswith(URN) and type_.status >= 400 for type_ in ALL)
+
+
+def test_the_docs_list_the_problem_types_as_they_are() -> None:
+    listed = [line for line in (DOCS / "rest.md").read_text().splitlines() if line.startswith(f"| `{URN}")]
+    assert listed == [f"| `{type_.uri}` | {type_.status} | {type_.title} |" for type_ in ALL]
 
 
 def test_a_valid_traceparent_passes_as_it_came() -> None:

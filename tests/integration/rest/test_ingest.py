@@ -45,8 +45,10 @@ def test_an_order_that_is_taken_is_in_kafka_whole(api: Rest) -> None:
         "placed_at": "2026-01-02T03:00:00.500Z",
         "total_harga": 250_000,
     }
-    [message] = decoded(api, "orders", "OrderPlaced", 9007199254740993)
-    assert message == {
+    [record] = records(api, "orders", 9007199254740993)
+    assert header(record.headers(), "ce_id") == b"9007199254740993"
+    assert header(record.headers(), "ce_type") == b"lacak.order.placed"
+    assert Codec("OrderPlaced").decode(record.value()) == {
         **ORDER,
         "id_order": 9007199254740993,
         "total_harga": 250_000,

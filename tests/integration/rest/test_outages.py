@@ -143,6 +143,24 @@ async def _lose_the_sequence(settings: Settings) -> None:
         await intake.stop()
 
 
+def test_what_is_not_confirmed_in_time_is_not_taken_though_kafka_may_have_it_later(settings: Settings) -> None:
+    hasty = settings.model_copy(update={"produce_timeout": 0.001})  # less than the producer lingers
+    assert asyncio.run(_take_hastily(hasty)) == [False]
+    assert values(settings, topics.UPDATES.name, b"8") in ([], [b"0"])
+
+
+async def _take_hastily(settings: Settings) -> list[bool]:
+    intake = Intake(settings)
+    await intake.start()
+    try:
+        async with asyncio.timeout(60):
+            while intake._producer is None:
+                await asyncio.sleep(0.05)
+        return await intake.take([record(8, 0)])
+    finally:
+        await intake.stop()
+
+
 def test_each_key_keeps_its_order_and_all_are_confirmed(settings: Settings) -> None:
     asyncio.run(_take_2000(settings))
     read: dict[bytes, list[int]] = {}
