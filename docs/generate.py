@@ -1,10 +1,11 @@
-"""Writes docs/lifecycle.md from the transition table: `python docs/generate.py` (tests fail when the page is older)."""
+"""Writes the pages that are made from code: `python docs/generate.py` (tests fail when a page is older than its code)."""
 
 from pathlib import Path
 
 from streams.order import STATUSES, TERMINAL, TRANSITIONS, WAY
+from streams.settings import Settings
 
-PAGE = Path(__file__).parent / "lifecycle.md"
+DOCS = Path(__file__).parent
 
 
 def diagram() -> str:
@@ -17,7 +18,7 @@ def diagram() -> str:
     return "\n".join([*lines, *(f"    {status} --> [*]" for status in STATUSES if status in TERMINAL)])
 
 
-def table() -> str:
+def transitions() -> str:
     """Every transition."""
     rows = [
         f"| `{status}` | {' '.join(f'`{to}`' for to in STATUSES if to in TRANSITIONS[status]) or '(terminal)'} |"
@@ -26,8 +27,8 @@ def table() -> str:
     return "\n".join(["| from | to |", "|---|---|", *rows])
 
 
-def page() -> str:
-    """The whole page."""
+def lifecycle() -> str:
+    """The order's life."""
     way = " → ".join(f"`{status}`" for status in WAY)
     return f"""# The order's life
 
@@ -39,11 +40,31 @@ The way is {way}. Forward jumps on it are legal, since couriers miss scans; the 
 {diagram()}
 ```
 
-{table()}
+{transitions()}
 
-What becomes of each update (applied, late, duplicate, rejected) is told in [architecture.md](architecture.md#judging).
+What becomes of each update (applied, late, duplicate, rejected) is told in [architecture.md](architecture.md#2-judging).
 """
 
 
+def settings() -> str:
+    """Every setting."""
+    rows = [
+        f"| `LACAK_{name.upper()}` | {f'`{field.default}`' if field.default != '' else ''} | {field.description or ''} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    table = "\n".join(["| variable | default | |", "|---|---|---|", *rows])
+    return f"""# Settings
+
+Made from `streams/settings.py` by `docs/generate.py`. Each is a variable of the environment or a line of a `.env` file in the working directory.
+Times are in seconds unless the name says otherwise. `LACAK_KAFKA_BOOTSTRAP` and `LACAK_CASSANDRA_HOSTS` also tell the local stack to use those servers and
+to start none of its own; the [local stack](../deploy/local/README.md) has a few settings more.
+
+{table}
+"""
+
+
+PAGES = {"lifecycle.md": lifecycle, "settings.md": settings}
+
 if __name__ == "__main__":
-    PAGE.write_text(page())
+    for name, page in PAGES.items():
+        (DOCS / name).write_text(page())

@@ -25,11 +25,11 @@ class Settings(BaseSettings):
 
     # Cassandra
     cassandra_hosts: str = Field("127.0.0.1", description="comma-separated contact points")
-    cassandra_port: int = 9042
-    cassandra_keyspace: str = Field("lacak", pattern=r"^[a-z][a-z0-9_]{0,47}$")
-    cassandra_datacenter: str = "datacenter1"
+    cassandra_port: int = Field(9042, description="of every Cassandra node")
+    cassandra_keyspace: str = Field("lacak", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="of all tables")
+    cassandra_datacenter: str = Field("datacenter1", description="the local one, whose quorum is asked")
     cassandra_replication: int = Field(1, ge=1, description="replication factor in that datacenter")
-    cassandra_request_timeout: float = Field(8.0, gt=0)
+    cassandra_request_timeout: float = Field(8.0, gt=0, description="of one statement")
     retention_days: int = Field(90, ge=1, description="an order's rows live so long after placed_at")
 
     # Workers
@@ -37,24 +37,24 @@ class Settings(BaseSettings):
     cached_orders: int = Field(50_000, ge=1, description="orders a worker keeps in memory")
     writes_in_flight: int = Field(128, ge=1, description="Cassandra statements a worker has open")
     data_dir: Path = Field(Path(".lacak/data/faust"), description="RocksDB of the notification worker")
-    track_metrics_port: int = 8101
-    notify_metrics_port: int = 8102
-    metrics_host: str = "127.0.0.1"
+    track_metrics_port: int = Field(8101, description="where the order-tracking worker serves /metrics")
+    notify_metrics_port: int = Field(8102, description="where the notification worker does")
+    metrics_host: str = Field("127.0.0.1", description="the address of both")
     session_timeout: float = Field(6.0, gt=0, description="after which a silent worker's partitions move")
 
     # HTTP
-    http_host: str = "127.0.0.1"
-    http_port: int = 8000
+    http_host: str = Field("127.0.0.1", description="where API and gateway listen")
+    http_port: int = Field(8000, description="where API and gateway listen")
     jwt_secret: str = Field("", description="HS256; the local stack makes one at its first start")
-    jwt_audience: str = "lacak"
-    jwt_leeway: int = 5
+    jwt_audience: str = Field("lacak", description="the `aud` a token must have")
+    jwt_leeway: int = Field(5, description="how far clocks may differ")
     allowed_origins: str = Field("", description="comma-separated; the server's own origin is always allowed")
     secure_cookies: bool = Field(False, description="mark lacak_live Secure: set it wherever there is TLS")
 
     # Live push
     heartbeat: int = Field(25, ge=1, description="the heartbeat_seconds of hello")
-    connections_per_user: int = 10
-    orders_per_connection: int = 200
+    connections_per_user: int = Field(10, ge=1, description="one more is closed with 4009")
+    orders_per_connection: int = Field(200, ge=1, description="`id_order` a connection may name")
     ring_seconds: float = Field(600, gt=0, description="how long a change can be resumed")
     ring_bytes: int = Field(128 * 1024 * 1024, description="the ring's other bound")
     client_buffer: int = Field(64 * 1024, description="bytes a client may lag behind before it is cut with 4008")
@@ -62,10 +62,10 @@ class Settings(BaseSettings):
 
     # The one-machine stack
     local_stack: bool = Field(False, description="set by deploy/local: opens /local/users and /local/token")
-    local_dir: Path = Path(".lacak")
+    local_dir: Path = Field(Path(".lacak"), description="its logs and data")
 
     log_json: bool = Field(False, description="one JSON object a line instead of text")
-    log_level: str = "info"
+    log_level: str = Field("info", description="debug, info, warning or error")
 
     def topic(self, name: str) -> str:
         """The topic or group `name` as it is called on this Kafka."""

@@ -3,9 +3,12 @@
 import runpy
 from pathlib import Path
 
+import pytest
+
 DOCS = Path(__file__).parents[2] / "docs"
+PAGES = runpy.run_path(str(DOCS / "generate.py"))["PAGES"]
 
 
-def test_the_lifecycle_page_is_made_from_the_table() -> None:
-    generate = runpy.run_path(str(DOCS / "generate.py"))
-    assert (DOCS / "lifecycle.md").read_text() == generate["page"](), "run: python docs/generate.py"
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_as_new_as_the_code_it_is_made_from(name: str) -> None:
+    assert (DOCS / name).read_text() == PAGES[name](), "run: python docs/generate.py"
