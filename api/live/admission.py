@@ -1,0 +1,95 @@
+"""Who may connect, from where, and what for: read from the handshake, the same for both transports."""
+
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+
+from api.auth import ORDERS_READ, Authenticator, Caller, InvalidToken
+from api.live.closes import EXPIRED, FORBIDDEN, POLICY, Refused
+from api.live.tickets import Pass, Tickets
+from streams.messages import ID_MAX
+from streams.settings import Settings
+from streams.topics import plain_decimal
+
+COOKIE = "lacak_live"
+SUBPROTOCOL = "lacak.v1"
+_TICKET_SUBPROTOCOL = "ticket."
+
+
+def pass_of(caller: Caller) -> Pass:
+    """What a token's caller may watch; raises Refused: the scope is needed, and a customer's `sub`."""
+    if ORDERS_READ not in caller.scopes:
+        raise Refused(FORBIDDEN, f"the scope {ORDERS_READ} is needed")
+    if caller.id_user is None:
+        raise Refused(FORBIDDEN, "the token's sub is no id_user")
+    return Pass(caller.id_user, caller.expires_at)
+
+
+class Admission:
+    """Judges handshakes."""
+
+    def __init__(self, settings: Settings, auth: Authenticator, tickets: Tickets) -> None:
+        self._auth, self._tickets = auth, tickets
+        self._origins = frozenset(origin.strip() for origin in settings.allowed_origins.split(",") if origin.strip())
+        self._max_orders = settings.orders_per_connection
+
+    def origin_is_allowed(self, connection: HTTPConnection) -> bool:
+        """Browsers say who asks; others say nothing. Our own host is allowed, whatever scheme a proxy in front made
+        of it."""
+        origin = connection.headers.get("origin")
+        return origin is None or origin in self._origins or self._is_own(origin, connection)
+
+    def foreign_origin(self, connection: HTTPConnection) -> str | None:
+        """The allowed origin that is not our own, which the answer has to name (CORS)."""
+        origin = connection.headers.get("origin")
+        return origin if origin in self._origins and not self._is_own(origin or "", connection) else None
+
+    @staticmethod
+    def _is_own(origin: str, connection: HTTPConnection) -> bool:
+        return urlsplit(origin).netloc.lower() == connection.headers.get("host", "").lower() != ""
+
+    def holder(self, connection: HTTPConnection, cookie: bool = False) -> Pass:
+        """Whom the ticket, bearer token or (where it counts) cookie lets in; raises Refused."""
+        ticket = connection.query_params.get("ticket") or _offered_ticket(connection)
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        session = connection.cookies.get(COOKIE) if cookie else None
+        try:
+            if ticket is not None:
+                return self._tickets.redeem(ticket)
+            if scheme.lower() == "bearer":
+                return pass_of(self._auth.verify(token.strip()))
+            if session is not None:
+                return self._tickets.session_of(session)
+        except InvalidToken as error:
+            raise Refused(EXPIRED, str(error)) from error
+        raise Refused(EXPIRED, "no ticket and no token")
+
+    def orders(self, connection: HTTPConnection) -> frozenset[int] | None:
+        """The orders that it is narrowed to, None for all; raises Refused for what is no id, or too many."""
+        texts = connection.query_params.getlist("id_order")
+        if len(texts) > self._max_orders:
+            raise Refused(POLICY, f"id_order: more than {self._max_orders}")
+        ids = frozenset(plain_decimal(text.encode()) or 0 for text in texts)
+        if any(not 1 <= id_order <= ID_MAX for id_order in ids):
+            raise Refused(POLICY, "id_order: not an id")
+        return ids or None
+
+    @staticmethod
+    def cursor(connection: HTTPConnection) -> str | None:
+        """Where it resumes. An EventSource reconnects with its first URL: then Last-Event-ID is the newer one."""
+        return connection.headers.get("last-event-id") or connection.query_params.get("cursor") or None
+
+
+def _offered(connection: HTTPConnection) -> list[str]:
+    offered: list[str] = connection.scope.get("subprotocols", [])
+    return offered
+
+
+def _offered_ticket(connection: HTTPConnection) -> str | None:
+    names = (name for name in _offered(connection) if name.startswith(_TICKET_SUBPROTOCOL))
+    return next((name.removeprefix(_TICKET_SUBPROTOCOL) for name in names), None)
+
+
+def subprotocol(connection: HTTPConnection) -> str | None:
+    """The subprotocol to answer with."""
+    return SUBPROTOCOL if SUBPROTOCOL in _offered(connection) else None

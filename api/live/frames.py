@@ -1,0 +1,74 @@
+"""What a client is sent: JSON built once per change, and its form on each transport made once, when first wanted."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from api.live import cursor
+from streams.messages import Message, as_json
+from streams.order import Position
+
+RETRY_MS = 2000  # what a plain EventSource waits before it connects again
+
+
+class Frame:
+    """One frame. `id`: the cursor that SSE's `id:` carries, if any; `recorded_at`: ms, of a live change."""
+
+    __slots__ = ("_sse", "_text", "body", "id", "kind", "recorded_at")
+
+    def __init__(self, kind: str, content: Mapping[str, Any], id_: str | None, recorded_at: int | None = None) -> None:
+        self.kind, self.id, self.recorded_at = kind, id_, recorded_at
+        self.body = orjson.dumps({"type": kind, **content})
+        self._text: str | None = None
+        self._sse: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of JSON."""
+        return len(self.body)
+
+    @property
+    def text(self) -> str:
+        """The WebSocket message."""
+        if self._text is None:
+            self._text = self.body.decode()
+        return self._text
+
+    @property
+    def sse(self) -> bytes:
+        """The server-sent event."""
+        if self._sse is None:
+            head = f"event: {self.kind}\n" + (f"id: {self.id}\n" if self.id else "")
+            self._sse = head.encode() + b"data: " + self.body + b"\n\n"
+        return self._sse
+
+
+def hello(token: str, heartbeat: int, resumed: bool) -> Frame:
+    """The first frame. One that does not resume has no SSE id: a cut before the snapshot must not skip it."""
+    content = {"cursor": token, "heartbeat_seconds": heartbeat, "resumed": resumed}
+    return Frame("hello", content, token if resumed else None)
+
+
+def snapshot(position: Position, orders: Iterable[Mapping[str, Any]]) -> Frame:
+    """The user's orders as they are; changes since `position` follow."""
+    token = cursor.encode(position)
+    return Frame("snapshot", {"cursor": token, "orders": list(orders)}, token)
+
+
+def change(position: Position, message: Message, live: bool = True) -> Frame:
+    """One OrderStatusChanged. `live`: it has just been read, not replayed, so its latency counts."""
+    token = cursor.encode(position)
+    recorded_at = message["recorded_at"] if live else None
+    return Frame("change", {"cursor": token, "order": as_json(message)}, token, recorded_at)
+
+
+def heartbeat(position: Position) -> Frame:
+    """The connection lives, and this is how far it has seen."""
+    token = cursor.encode(position)
+    return Frame("heartbeat", {"cursor": token}, token)
+
+
+def drain(reconnect_after_ms: int) -> Frame:
+    """The server is going: connect to another one at that moment."""
+    return Frame("drain", {"reconnect_after_ms": reconnect_after_ms}, None)

@@ -1,0 +1,177 @@
+"""The hub: from the topic's records to the connections that want them. It knows no transport, and awaits nothing.
+
+Whatever it does is one step of the event loop: between the replay of what a client missed and its registration for
+what comes, no record can slip through.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from api.live import cursor, frames
+from api.live.closes import RESTART, TOO_MANY, Close, Refused
+from api.live.connection import Connection
+from api.live.frames import Frame
+from api.live.ring import Record, Ring
+from streams import log, metrics
+from streams.codec import Undecodable, UnknownSchema
+from streams.messages import Message
+from streams.order import Position
+from streams.topics import partition_of
+
+Decode = Callable[[bytes], Message]
+
+_log = log.get(__name__)
+
+
+class Joined(NamedTuple):
+    """How a connection begins: `position` is what it has seen, or what its snapshot will be as of."""
+
+    hello: Frame
+    resumed: bool
+    position: Position
+
+
+class Hub:
+    """Connections by user. `heartbeat` in seconds: `beat` is called once a second."""
+
+    def __init__(self, decode: Decode, heartbeat: int, per_user: int) -> None:
+        self._decode, self._heartbeat, self._per_user = decode, heartbeat, per_user
+        self._users: dict[bytes, list[Connection]] = {}
+        # A connection's heartbeats all come in one second of the period: so there is no timer a connection.
+        self._beats: list[set[Connection]] = [set() for _ in range(heartbeat)]
+        self._turns = itertools.cycle(range(heartbeat))
+        self._second = 0
+        self.ring: Ring | None = None
+
+    @property
+    def connections(self) -> list[Connection]:
+        """Those that are not closing."""
+        return [connection for beat in self._beats for connection in beat]
+
+    # -- records
+
+    def begin(self, ring: Ring) -> None:
+        """A new ring. What clients saw of the old one proves nothing here: all are cut, and will get a snapshot."""
+        self.ring = ring
+        self.end_all(RESTART)
+
+    def feed(self, partition: int, records: Iterable[Record]) -> None:
+        """The partition's next records: into the ring, and to those who watch. Nobody's are not decoded."""
+        ring = self._ring()
+        for record in records:
+            ring.append(partition, record)
+            watching = self._users.get(record.key)
+            if watching and watching[0].partition == partition:
+                self._send(watching, Position(ring.incarnation, partition, record.offset), record)
+
+    def _send(self, watching: list[Connection], position: Position, record: Record) -> None:
+        message = self._message(record)
+        if message is None:
+            return
+        frame: Frame | None = None
+        for connection in tuple(watching):
+            if connection.wants(message["id_order"]):
+                frame = frame or frames.change(position, message)
+                connection.push(frame)
+
+    def _message(self, record: Record) -> Message | None:
+        try:
+            message = self._decode(record.value)
+        except (Undecodable, UnknownSchema) as error:
+            _log.error("undecodable_change", offset=record.offset, error=str(error))
+            return None
+        if str(message["id_user"]).encode() != record.key:
+            _log.error("change_under_another_key", offset=record.offset)
+            return None
+        return message
+
+    # -- connections
+
+    def room(self, id_user: int) -> None:
+        """Raises Refused when the user has as many connections as are allowed."""
+        if len(self._users.get(str(id_user).encode(), ())) >= self._per_user:
+            raise Refused(TOO_MANY, f"{self._per_user} connections are open")
+
+    def partition_of(self, id_user: int) -> int:
+        """Where the user's changes are."""
+        return partition_of(str(id_user).encode(), self._ring().partitions)
+
+    def is_ahead(self, id_user: int, position: Position) -> bool:
+        """Whether this gateway has yet to read what another one had read: it will in a moment, if it is true."""
+        ring, partition = self._ring(), self.partition_of(id_user)
+        return ring.is_of(position, partition) and position.offset >= ring.next(partition)
+
+    def join(self, connection: Connection, position: Position | None) -> Joined:
+        """Registers a connection and queues what it missed since `position`, without a gap.
+
+        Where that cannot be, `resumed` is false: the caller sends a snapshot as of `position`, then calls `caught_up`.
+        The caller has asked whether there is `room`, in the same step.
+        """
+        ring = self._ring()
+        connection.partition = partition = self.partition_of(connection.id_user)
+        resumed = position is not None and ring.covers(position, partition)
+        if position is None or not resumed:
+            position = ring.position(partition)
+        else:
+            for record in ring.since(position, connection.key):
+                connection.replay(self._replayed(connection, record))
+            self.caught_up(connection)
+        self._add(connection)
+        return Joined(frames.hello(cursor.encode(position), self._heartbeat, resumed), resumed, position)
+
+    def caught_up(self, connection: Connection) -> None:
+        """The connection has its snapshot, or needs none: from now on heartbeats tell it how far it has seen."""
+        connection.caught_up = True
+
+    def leave(self, connection: Connection) -> None:
+        """Forgets a connection that closes or has gone."""
+        watching = self._users.get(connection.key, [])
+        if connection in watching:
+            watching.remove(connection)
+            self._beats[connection.beat].discard(connection)
+            metrics.CONNECTIONS.labels(connection.transport).dec()
+        if not watching:
+            self._users.pop(connection.key, None)
+
+    def beat(self, now: int) -> None:
+        """Once a second: lets old records go, and sends the heartbeats of this second. `now` in ms."""
+        if self.ring is None:
+            return
+        self.ring.expire(now)
+        metrics.RING_CHANGES.set(self.ring.changes)
+        metrics.RING_BYTES.set(self.ring.bytes)
+        self._second = (self._second + 1) % self._heartbeat
+        made: dict[int, Frame] = {}
+        for connection in tuple(self._beats[self._second]):
+            # Where changes wait, they bring their cursors themselves.
+            if connection.caught_up and connection.idle:
+                frame = made.get(connection.partition) or frames.heartbeat(self.ring.position(connection.partition))
+                made[connection.partition] = frame
+                connection.push(frame)
+
+    def end_all(self, close: Close) -> None:
+        """Ends every connection at once."""
+        for connection in self.connections:
+            connection.end(close)
+
+    def _replayed(self, connection: Connection, record: Record) -> Callable[[], Frame | None]:
+        def made() -> Frame | None:
+            message = self._message(record)
+            if message is None or not connection.wants(message["id_order"]):
+                return None
+            position = Position(incarnation, connection.partition, record.offset)
+            return frames.change(position, message, live=False)
+
+        incarnation = self._ring().incarnation
+        return made
+
+    def _add(self, connection: Connection) -> None:
+        self._users.setdefault(connection.key, []).append(connection)
+        connection.beat = next(self._turns)
+        self._beats[connection.beat].add(connection)
+        metrics.CONNECTIONS.labels(connection.transport).inc()
+
+    def _ring(self) -> Ring:
+        assert self.ring is not None, "nothing is served before the ring is there"
+        return self.ring

@@ -1,0 +1,85 @@
+"""Live push as server-sent events over sse-starlette: the portable transport where WebSockets are blocked."""
+
+from collections.abc import AsyncIterator
+
+from sse_starlette import EventSourceResponse
+from sse_starlette.sse import AppStatus
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from api.live import closes
+from api.live.closes import Close, Refused
+from api.live.frames import RETRY_MS
+from api.live.gateway import Gateway
+from api.live.session import Session
+from api.problem_types import FORBIDDEN, TOO_MANY, UNAUTHENTICATED, UNAVAILABLE, VALIDATION, ProblemType
+from api.problems import Problem
+from streams import metrics
+
+TRANSPORT = "sse"
+_PROBLEMS: dict[Close, ProblemType] = {
+    closes.EXPIRED: UNAUTHENTICATED,
+    closes.FORBIDDEN: FORBIDDEN,
+    closes.TOO_MANY: TOO_MANY,
+    closes.POLICY: VALIDATION,
+}
+
+
+def say_goodbye_ourselves() -> None:
+    """Sse-starlette ends all streams at once at a SIGTERM; the gateway's drain spreads that."""
+    AppStatus.enable_automatic_graceful_drain = False
+
+
+async def serve(request: Request, gateway: Gateway) -> Response:
+    """The stream. What stands in its way is an HTTP status: so the snapshot is read before the stream begins."""
+    if not gateway.admission.origin_is_allowed(request):
+        raise Problem(FORBIDDEN, "not from this origin")
+    try:
+        session = await gateway.open(TRANSPORT, request, cookie=True)
+    except Refused as refused:
+        metrics.CUT.labels(TRANSPORT, refused.close.code).inc()
+        raise problem(refused.close, refused.detail) from refused
+    try:
+        await session.prepare()
+    except BaseException:
+        session.connection.gone()
+        raise
+    if session.connection.closing is not None:
+        raise problem(session.connection.closing)
+    return EventStream(session, gateway.admission.foreign_origin(request))
+
+
+def problem(close: Close, detail: str = "") -> Problem:
+    """A refusal as HTTP says it."""
+    errors = []
+    if close is closes.POLICY:
+        errors = [{"field": "id_order", "detail": detail}]
+    headers = {"WWW-Authenticate": 'Bearer realm="lacak"'} if close is closes.EXPIRED else None
+    return Problem(_PROBLEMS.get(close, UNAVAILABLE), detail or close.reason, errors=errors, headers=headers)
+
+
+class EventStream(EventSourceResponse):
+    """The session's frames as events."""
+
+    def __init__(self, session: Session, origin: str | None) -> None:
+        headers = {"Vary": "Origin"}
+        if origin is not None:
+            headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
+        super().__init__(_events(session), headers=headers, ping=0, sep="\n")
+        # A stream that ends has ended its connection: it may be torn down without hitting another request.
+        self.headers["Connection"] = "close"
+        self._session = session
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._session.connection.gone()
+
+
+async def _events(session: Session) -> AsyncIterator[bytes]:
+    yield b"retry: %d\n\n" % RETRY_MS
+    async for frame in session.frames():
+        yield frame.sse
+        session.sent(frame)
