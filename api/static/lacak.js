@@ -114,7 +114,6 @@ function overEventSource(Source, url, sink) {
   for (const type of FRAME_TYPES) source.addEventListener(type, ({ data }) => sink.frame(data, type));
   source.onerror = (event) => {
     const status = /** @type {{code?: number}} */ (/** @type {unknown} */ (event)).code ?? 0; // Node's eventsource
-    source.close();
     sink.end({ code: SSE_CODES[status] ?? CUT, reason: status ? `HTTP ${status}` : "" });
   };
   return () => source.close();
