@@ -61,7 +61,7 @@ def run(work: Coroutine[Any, Any, T], using: Settings) -> T:
         raise Failed(kafka_away(using, error)) from error
     except StoreUnavailable as error:
         where = f"{using.cassandra_hosts}:{using.cassandra_port}"
-        raise Failed(f"Cassandra at {where} does not answer ({_short(error)}); `make up` starts it") from error
+        raise Failed(f"Cassandra at {where} does not serve: {_short(error)}") from error
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise Failed("stopped", 130) from None
 

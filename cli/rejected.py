@@ -1,6 +1,7 @@
 """`lacak rejected list | show | replay`: the dead letters."""
 
 import re
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -107,7 +108,7 @@ async def _list(using: "Settings", reason: str | None, since: int | None, limit:
         if len(newest) > limit:
             heapq.heappop(newest)
     letters_table([letter for _, _, letter in sorted(newest)], using)
-    print(f"{count} dead letters" + (f", the newest {limit} shown" if count > limit else ""))
+    print(f"{count} dead letters" + (f", the newest {limit} shown" if count > limit else ""), file=sys.stderr)
 
 
 async def _show(using: "Settings", place: "Place") -> None:

@@ -1,5 +1,6 @@
 """`lacak waiting list | expire`: updates that came before their order."""
 
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated
@@ -51,7 +52,7 @@ async def _list(using: "Settings", limit: int, now: int) -> None:
                 rows.append((str(waiting.id_order), _says(waiting), *times, judged.value))
     table(("id_order", "says", "since", "until", ""), rows)
     count = counts.total() - counts[Verdict.JUDGED]
-    print(f"{count} updates wait" + (f", {limit} shown" if count > limit else ""))
+    print(f"{count} updates wait" + (f", {limit} shown" if count > limit else ""), file=sys.stderr)
 
 
 async def _expire(using: "Settings", now: int) -> None:
