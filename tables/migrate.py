@@ -41,7 +41,8 @@ class Migration(NamedTuple):
 
     @property
     def checksum(self) -> str:
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """Of the statements: a comment may be corrected."""
+        return hashlib.sha256("\n".join(self.statements()).encode()).hexdigest()
 
     def statements(self) -> list[str]:
         """The statements: each ends with a semicolon at the end of a line; `--` begins a line of comment."""

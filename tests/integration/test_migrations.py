@@ -57,6 +57,8 @@ async def test_an_applied_file_that_has_changed_is_an_error(empty: Settings, tmp
     file = tmp_path / "001_a.cql"
     file.write_text("CREATE TABLE IF NOT EXISTS a (id int PRIMARY KEY);\n")
     assert await migrate(empty, tmp_path) == ["001_a"]
+    file.write_text("-- A comment says more now.\n" + file.read_text())
+    assert await migrate(empty, tmp_path) == []
     file.write_text("CREATE TABLE IF NOT EXISTS a (id bigint PRIMARY KEY);\n")
     with pytest.raises(MigrationChanged, match="001_a"):
         await migrate(empty, tmp_path)
