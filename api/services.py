@@ -49,7 +49,7 @@ class Services:
         await self.store.stop()
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:  # a plain function would run in a thread
     services: Services = request.app.state.services
     return services
 

@@ -1,5 +1,6 @@
 """Writes the pages that are made from code: `python docs/generate.py` (tests fail when a page is older than its code)."""
 
+from itertools import pairwise
 from pathlib import Path
 
 from streams.order import STATUSES, TERMINAL, TRANSITIONS, WAY
@@ -11,7 +12,7 @@ DOCS = Path(__file__).parent
 def diagram() -> str:
     """The way of an order, and what leaves it, as a Mermaid state diagram. Forward jumps are left out."""
     lines = ["stateDiagram-v2", "    [*] --> placed"]
-    lines += [f"    {a} --> {b}" for a, b in zip(WAY, WAY[1:], strict=False) if b in TRANSITIONS[a]]
+    lines += [f"    {a} --> {b}" for a, b in pairwise(WAY) if b in TRANSITIONS[a]]
     beside = [status for status in STATUSES if status not in WAY]
     lines += [f"    {a} --> {b}" for a in WAY for b in beside if b in TRANSITIONS[a]]
     lines += [f"    {a} --> {b}" for a in beside for b in STATUSES if b in TRANSITIONS[a]]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from cassandra import ConsistencyLevel, OperationTimedOut, RequestExecutionException, UnresolvableContactPoints
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.connection import ConnectionBusy, ConnectionException
 from cassandra.policies import (
@@ -18,7 +19,6 @@ from cassandra.protocol import RequestExecutionException as ErrorOfServer
 from cassandra.protocol import ServerError
 from cassandra.query import tuple_factory
 
-from cassandra import ConsistencyLevel, OperationTimedOut, RequestExecutionException, UnresolvableContactPoints
 from streams.settings import Settings
 from tables.orders import StoreUnavailable
 

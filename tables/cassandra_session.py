@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from cassandra import RequestValidationException
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ResultSet, Session
 from cassandra.query import PreparedStatement, Statement
 
-from cassandra import RequestValidationException
 from streams.settings import Settings
 from tables.cassandra_cluster import LEASE_PROFILE, UNAVAILABLE, build_cluster, store_error, translated
 from tables.orders import StoreUnavailable
