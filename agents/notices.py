@@ -44,7 +44,7 @@ WORDS = {
         "Paketmu belum berhasil diantar",
         "{Kurir} sudah mencoba mengantar {paket}, tapi belum berhasil.",
         "We couldn't deliver your parcel",
-        "{Courier} tried to deliver {parcel}, but didn't succeed.",
+        "{Courier} tried to deliver {parcel}, but was unable to.",
     ),
     "ready_for_pickup": Words(
         "Paketmu siap diambil",
@@ -60,15 +60,15 @@ WORDS = {
     ),
     "exception": Words(
         "Ada kendala pada pengiriman paketmu",
-        "Pengiriman {paket} mengalami kendala. Kami kabari lagi begitu ada perkembangan.",
+        "Pengiriman {paket} mengalami kendala. Kami akan mengabarimu begitu ada perkembangan.",
         "There is a problem with your delivery",
         "The delivery of {parcel} has run into a problem. We'll let you know as soon as there is news.",
     ),
     "returned": Words(
         "Paketmu sudah kembali ke penjual",
-        "{Paket} tidak berhasil diantar dan sudah dikembalikan ke penjual.",
+        "{Paket} sudah dikirim kembali dan diterima oleh penjual.",
         "Your parcel has been returned to the seller",
-        "{Parcel} couldn't be delivered and has been returned to the seller.",
+        "{Parcel} has been sent back, and the seller has received it.",
     ),
     "cancelled": Words(
         "Pesananmu dibatalkan",
@@ -78,7 +78,7 @@ WORDS = {
     ),
     "lost": Words(
         "Paketmu belum ditemukan",
-        "Mohon maaf, {paket} hilang dalam pengiriman. Kalau ditemukan, kami segera mengabarimu.",
+        "Mohon maaf, {paket} hilang dalam pengiriman. Kalau ditemukan, kami akan segera mengabarimu.",
         "Your parcel can't be found",
         "We're sorry: {parcel} went missing on the way. If it turns up, we'll let you know right away.",
     ),

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections import defaultdict
 from pathlib import Path
@@ -366,3 +367,38 @@ def test_a_bug_crashes_the_worker_and_acknowledges_nothing(settings: Settings) -
         assert worker.exit_code() == 1
     assert sum(acknowledged(settings).values()) == 0
     assert announced(settings) == {}
+
+
+def test_kafka_is_killed_under_load_and_the_worker_goes_on_when_it_is_back(
+    servers: stack.Servers, settings: Settings
+) -> None:
+    """The session's own Kafka is really killed, so LACAK_TEST_KAFKA must not be set."""
+    changes = lives(orders=900, users=150, seed=6)
+    send(settings, changes)
+    with Worker(settings) as worker:
+        until(lambda: sum(ends(settings, NOTIFICATIONS).values()) > 100, what="it announces")
+        servers.kill9("kafka")
+        try:
+            time.sleep(3)  # long enough for tries to fail
+        finally:
+            servers.restart("kafka")
+        wait_until_done(settings)
+        assert worker.child is not None and worker.child.poll() is None
+    assert_each_announced(settings, changes)
+    assert remembered(settings) == still_open(changes)
+
+
+def test_it_can_be_stopped_while_kafka_is_away(servers: stack.Servers, settings: Settings) -> None:
+    changes = lives(orders=900, users=150, seed=7)
+    send(settings, changes)
+    with Worker(settings) as worker:
+        until(lambda: sum(ends(settings, NOTIFICATIONS).values()) > 100, what="it announces")
+        servers.kill9("kafka")
+        try:
+            worker.stop(15)
+        finally:
+            servers.restart("kafka")
+        worker.start()
+        wait_until_done(settings)
+    assert_each_announced(settings, changes)
+    assert remembered(settings) == still_open(changes)

@@ -70,7 +70,7 @@ def test_a_failed_attempt_says_why() -> None:
     assert said["body"] == (
         'Kurir JNE sudah mencoba mengantar paket "Sepatu Lari", tapi belum berhasil. Catatan kurir: Rumah kosong'
     )
-    assert said["body_en"].endswith("but didn't succeed. Courier's note: Rumah kosong")
+    assert said["body_en"].endswith("but was unable to. Courier's note: Rumah kosong")
 
 
 def test_a_note_is_not_passed_on_where_it_is_for_the_courier_system() -> None:
