@@ -5,10 +5,12 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, ResponseFuture, Session
@@ -20,6 +22,7 @@ import stack
 from deploy.local import config as local
 from deploy.local import jars
 from deploy.local.processes import Process
+from deploy.local.ready import http_answers
 from deploy.local.services import StartFailed, start_all
 from deploy.local.stack import status
 
@@ -191,6 +194,40 @@ def test_up_and_down_leave_nothing_running_and_a_second_up_starts_nothing(tmp_pa
         run("down")
     assert {line.split(" ", 1)[1] for line in run("status").splitlines()} == {"stopped -"}
     assert alive_under(tmp_path) == []
+
+
+def test_run_moves_orders_until_it_is_interrupted_and_leaves_nothing_running(tmp_path: Path) -> None:
+    config = stack.private_config(tmp_path / "stack")
+    command = [sys.executable, "-m", "deploy.local.stack", "run"]
+    log = tmp_path / "run.log"
+    with log.open("wb") as out:
+        run = subprocess.Popen(command, env=stack.environment(config), cwd=tmp_path, stdout=out, stderr=out)
+    try:
+        until(lambda: "Live page" in log.read_text() or run.poll() is not None)
+        assert f"Live page: {config.page}" in log.read_text()
+        assert http_answers(config.http_host, config.http_port, "/")
+        until(lambda: applied(config) > 0 or run.poll() is not None)
+        assert [line.split()[1] for line in status(config).splitlines()] == ["running"] * 6
+    finally:
+        run.send_signal(signal.SIGINT)
+        run.wait(60)
+    assert run.returncode == 0, log.read_text()
+    assert alive_under(tmp_path) == []
+
+
+def applied(config: local.Config) -> float:
+    """How many changes the order-tracking worker has applied, by its own metrics."""
+    with urlopen(f"http://{config.metrics_host}:{config.track_metrics_port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith('lacak_outcomes_total{outcome="applied"}'))
+
+
+def until(condition: Callable[[], bool], seconds: float = 180) -> None:
+    """Wait for it; a time-out is a failure."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.1)
 
 
 def alive_under(folder: Path) -> list[str]:
