@@ -1,6 +1,7 @@
 """What every command does at the edge: read the settings, run, and say in one line what went wrong.
 
-Exit codes: 0 done, 1 part of it was not done or a server is away, 2 the command or the settings are wrong.
+Exit codes: 0 done, 1 part of it was not done or a server is away, 2 the command or the settings are wrong,
+130 stopped by Ctrl-C.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 from streams.settings import Settings
 
 T = TypeVar("T")
+STOPPED = 130  # by Ctrl-C: whoever pressed it knows
 
 
 class Failed(Exception):
@@ -63,7 +65,7 @@ def run(work: Coroutine[Any, Any, T], using: Settings) -> T:
         where = f"{using.cassandra_hosts}:{using.cassandra_port}"
         raise Failed(f"Cassandra at {where} does not serve: {_short(error)}") from error
     except (KeyboardInterrupt, asyncio.CancelledError):
-        raise Failed("stopped", 130) from None
+        raise Failed("stopped", STOPPED) from None
 
 
 def _first(errors: ExceptionGroup[Any]) -> Exception:

@@ -15,7 +15,7 @@ version is not above the one that is known are dropped. A connection that is sil
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -89,7 +89,7 @@ class _Cut(Exception):
 
 
 class LiveClient:
-    """`events()` gives what happens, for as long as it is read; it ends with `Stopped` only.
+    """`events()` gives what happens until it is closed (`contextlib.aclosing`); by itself it ends with `Stopped` only.
 
     `token` is called before each connection, so a token that has run out is followed by a new one. `transport` None
     begins with a WebSocket and changes whenever a try ends before its hello.
@@ -111,7 +111,7 @@ class LiveClient:
         self._expired = 0  # tokens in a row that were refused before a hello
         self.cursor: str | None = None
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event]:
         """Connects, and connects again; raises `Stopped`."""
         while True:
             greeted, drained = False, None

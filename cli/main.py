@@ -9,7 +9,7 @@ import sys
 import typer
 
 from cli import load, migrate, rejected, serve, simulate, token, topics, waiting, watch
-from cli.edge import Failed
+from cli.edge import STOPPED, Failed
 
 app = typer.Typer(
     name="lacak",
@@ -38,7 +38,8 @@ def main() -> None:
     try:
         app()
     except Failed as error:
-        print(f"lacak: {error}", file=sys.stderr)
+        if error.code != STOPPED:
+            print(f"lacak: {error}", file=sys.stderr)
         sys.exit(error.code)
 
 

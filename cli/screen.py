@@ -67,7 +67,7 @@ class Screen:
         table = Table(box=None, expand=True, header_style="dim", pad_edge=False)
         for name in ("order", "product", "status", "", "courier", "expected"):
             table.add_column(name, no_wrap=True, overflow="ellipsis")
-        newest = sorted(self._orders.values(), key=lambda order: str(order.get("recorded_at")), reverse=True)
+        newest = sorted(self._orders.values(), key=_changed_at, reverse=True)
         # Open ones first: those that ended are shown as long as there is room.
         shown = sorted(newest, key=lambda order: order["status"] in TERMINAL)
         for order in shown[:ROWS]:
@@ -75,6 +75,12 @@ class Screen:
         if len(shown) > ROWS:
             table.add_row(f"… {len(shown) - ROWS} more")
         return table
+
+
+def _changed_at(order: dict[str, Any]) -> str:
+    """When it last changed: a snapshot's orders and a change's have different times."""
+    times = (order.get(name) for name in ("recorded_at", "status_at", "occurred_at", "placed_at"))
+    return str(next((time for time in times if time), ""))
 
 
 def _cells(order: dict[str, Any]) -> tuple[RenderableType, ...]:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import aclosing
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -66,16 +67,17 @@ async def _watch(client: "LiveClient", user: int | None, as_json: bool, changes:
     from cli.screen import screen
 
     lines, left = Lines(as_json), changes
-    with screen(user, enabled=sys.stdout.isatty() and not as_json) as shown:
-        try:
-            async for event in client.events():
-                (shown or lines).take(event)
-                if left is not None and isinstance(event, Change):
-                    left -= 1
-                    if not left:
-                        return
-        except Stopped as error:
-            raise Failed(str(error)) from error
+    try:
+        with screen(user, enabled=sys.stdout.isatty() and not as_json) as shown:
+            async with aclosing(client.events()) as events:
+                async for event in events:
+                    (shown or lines).take(event)
+                    if left is not None and isinstance(event, Change):
+                        left -= 1
+                        if not left:
+                            return
+    except Stopped as error:
+        raise Failed(str(error)) from error
 
 
 class Lines:

@@ -9,8 +9,9 @@ import pytest
 from api.auth import Authenticator
 from cli.olist import Files, read
 from cli.publish import Item
-from command import lacak
-from processes import free_port
+from command import headers_of, lacak, started
+from lacak import ready
+from processes import Process, free_port, running, until
 from streams import topics
 from streams.codec import Codec
 from streams.messages import Message, header
@@ -70,7 +71,7 @@ def test_a_token_for_a_courier_and_for_an_hour(settings: Settings) -> None:
 def test_a_server_that_is_away_is_one_clear_line(
     settings: Settings, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    done = lacak(settings, *words, code=code, **nowhere(settings))
+    done = lacak(settings, *words, code=code, env=nowhere(settings))
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 2
 
@@ -92,16 +93,16 @@ def test_a_server_that_is_away_is_one_clear_line(
 def test_what_a_person_got_wrong_is_one_clear_line(
     settings: Settings, words: tuple[str, ...], env: dict[str, str], said: str
 ) -> None:
-    assert said in lacak(settings, *words, code=2, **env).stderr
+    assert said in lacak(settings, *words, code=2, env=env).stderr
 
 
 def test_topics_and_tables_are_made_once(settings: Settings) -> None:
     fresh = {"LACAK_TOPIC_PREFIX": f"{settings.topic_prefix}new-"}
-    made = lacak(settings, "topics", "--wait", 5, **fresh).stdout.split()
+    made = lacak(settings, "topics", "--wait", 5, env=fresh).stdout.split()
     assert made[1::2] == [fresh["LACAK_TOPIC_PREFIX"] + topic.name for topic in topics.ALL]
-    assert "all 5 topics are there, with 4 partitions each" in lacak(settings, "topics", **fresh).stdout
+    assert "all 5 topics are there, with 4 partitions each" in lacak(settings, "topics", env=fresh).stdout
     assert "is up to date" in lacak(settings, "migrate").stdout
-    assert "4 partitions, the settings say 5" in lacak(settings, "topics", code=1, LACAK_PARTITIONS="5").stderr
+    assert "4 partitions, the settings say 5" in lacak(settings, "topics", code=1, env={"LACAK_PARTITIONS": "5"}).stderr
 
 
 def test_the_olist_files_are_in_the_topics_as_they_are_read_each_orders_events_in_order(settings: Settings) -> None:
@@ -121,8 +122,8 @@ def test_a_loaded_record_has_the_plain_key_and_the_headers_of_a_cloud_event(sett
     for record in read_topic(settings, ORDERS):
         message = Codec("OrderPlaced").decode(record.value())
         assert record.key() == str(message["id_order"]).encode()
-        assert header(record.headers(), "ce_source") == b"/lacak/load"
-        assert header(record.headers(), "ce_type") == b"lacak.order.placed"
+        assert header(headers_of(record), "ce_source") == b"/lacak/load"
+        assert header(headers_of(record), "ce_type") == b"lacak.order.placed"
 
 
 def test_bad_lines_are_told_and_the_others_are_sent(settings: Settings, tmp_path: Path) -> None:
@@ -137,8 +138,8 @@ def test_bad_lines_are_told_and_the_others_are_sent(settings: Settings, tmp_path
 
 def test_without_topics_it_says_how_to_make_them(settings: Settings) -> None:
     env = {"LACAK_TOPIC_PREFIX": f"{settings.topic_prefix}none-", "LACAK_KAFKA_REQUEST_TIMEOUT": "2"}
-    assert "`lacak topics` makes them" in lacak(settings, "rejected", "list", code=1, **env).stderr
-    assert "`lacak topics` makes them" in lacak(settings, "load", SAMPLE, code=1, **env).stderr
+    assert "`lacak topics` makes them" in lacak(settings, "rejected", "list", code=1, env=env).stderr
+    assert "`lacak topics` makes them" in lacak(settings, "load", SAMPLE, code=1, env=env).stderr
 
 
 def test_simulated_couriers_over_kafka_tell_every_order_to_its_end(settings: Settings) -> None:
@@ -157,3 +158,20 @@ def test_the_keyspace_that_migrate_makes_serves_orders(settings: Settings) -> No
         await store.close()
 
     asyncio.run(ping())
+
+
+@pytest.mark.parametrize("transport", ["websocket", "sse"])
+def test_what_simulated_couriers_tell_the_api_is_watched_live(settings: Settings, transport: str) -> None:
+    settings = settings.model_copy(update={"http_port": free_port()})
+    words = ["watch", "--user", "1", "--json", "--changes", "12", "--transport", transport]
+    with running(Process("track", settings), Process("web", settings)):
+        until(lambda: ready(f"http://127.0.0.1:{settings.http_port}"), what="the API is ready")
+        with started(settings, *words) as watching:
+            assert watching.stderr is not None and "connected" in watching.stderr.readline()
+            told = lacak(settings, "simulate", "--orders", 3, "--rate", 100, "--users", 1, "--seed", 1).stdout
+            assert " 0 refused, 0 without an answer" in told
+            output, _ = watching.communicate(timeout=60)
+    changes = [json.loads(line) for line in output.splitlines()]
+    assert watching.returncode == 0 and len(changes) == 12
+    for of_order in by_order(changes).values():
+        assert [change["version"] for change in of_order] == list(range(1, len(of_order) + 1))

@@ -6,7 +6,7 @@ The server plays what a test gives it: a list of what each connection in turn sa
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -98,8 +98,8 @@ def client(server: Server, **options: Any) -> LiveClient:
 async def until_stopped(one: LiveClient) -> list[Event]:
     seen: list[Event] = []
     with pytest.raises(Stopped):
-        async with asyncio.timeout(20):
-            async for event in one.events():
+        async with asyncio.timeout(20), aclosing(one.events()) as events:
+            async for event in events:
                 seen.append(event)  # noqa: PERF401 - it ends by raising, and what came before counts
     return seen
 
