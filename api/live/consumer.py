@@ -7,6 +7,7 @@ new ring, and every client gets a snapshot.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
@@ -20,7 +21,8 @@ from streams.settings import Settings
 RETRY_SECONDS = 1.0
 CHECK_SECONDS = 5.0  # how often Kafka is asked whether the topic is still the same
 SILENT_SECONDS = 15.0  # Kafka is away when it has not said so for so long
-CHUNK = 200  # records fed in one step of the loop
+CHUNK = 50  # records fed in one step of the loop: after each, connections write what they were given
+POLLED = 500  # records
 
 _log = log.get(__name__)
 _AWAY = (KafkaError, OSError, TimeoutError)
@@ -28,6 +30,11 @@ _AWAY = (KafkaError, OSError, TimeoutError)
 
 class TopicReplaced(Exception):
     """The topic is not the one that was read: it was deleted and made anew, or has other partitions."""
+
+
+class _Topic(NamedTuple):
+    incarnation: str
+    partitions: int
 
 
 class ChangesConsumer:
@@ -60,7 +67,8 @@ class ChangesConsumer:
 
     async def _session(self) -> None:
         """One consumer's life: until something goes wrong."""
-        incarnation = await self._incarnation()
+        topic = await self._look()
+        partitions = [TopicPartition(self._topic, number) for number in range(topic.partitions)]
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._settings.kafka_bootstrap,
             client_id="lacak-live",
@@ -71,22 +79,13 @@ class ChangesConsumer:
         )
         try:
             await consumer.start()
-            partitions = await self._assign(consumer)
-            await self._begin(consumer, incarnation, partitions)
+            consumer.assign(partitions)
+            await self._begin(consumer, topic.incarnation, partitions)
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow(consumer))
-                group.create_task(self._watch(incarnation))
+                group.create_task(self._watch(topic))
         finally:
             await consumer.stop()
-
-    async def _assign(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        await consumer.topics()
-        numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            raise KafkaError(f"{self._topic} is not there")
-        partitions = [TopicPartition(self._topic, number) for number in sorted(numbers)]
-        consumer.assign(partitions)
-        return partitions
 
     async def _begin(self, consumer: AIOKafkaConsumer, incarnation: str, partitions: Sequence[TopicPartition]) -> None:
         """Goes on where the ring ends, if that is still there; else fills a new one."""
@@ -115,7 +114,7 @@ class ChangesConsumer:
             await self._read(consumer)
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
-        batches = await consumer.getmany(timeout_ms=1000, max_records=5 * CHUNK)
+        batches = await consumer.getmany(timeout_ms=1000, max_records=POLLED)
         for at, records in batches.items():
             self._heard_at = asyncio.get_running_loop().time()
             if not self._is_due(at, records[0].offset):
@@ -151,28 +150,33 @@ class ChangesConsumer:
             ],
         )
 
-    async def _watch(self, incarnation: str) -> None:
+    async def _watch(self, known: _Topic) -> None:
         """Raises TopicReplaced when the topic is another one."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             try:
-                now = await self._incarnation()
+                now = await self._look()
             except _AWAY as error:
                 _log.warning("kafka_away", topic=self._topic, error=repr(error))
                 continue
-            if now != incarnation:
-                raise TopicReplaced(f"{incarnation} is now {now}")
+            if now != known:
+                raise TopicReplaced(f"{known} is now {now}")
 
-    async def _incarnation(self) -> str:
+    async def _look(self) -> _Topic:
+        """The topic as Kafka has it now."""
         bare = kafka.client(self._settings, "lacak-live")
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 await bare.bootstrap()
+                await bare.set_topics([self._topic])
                 found = await incarnations(bare, [self._topic])
         finally:
             await bare.close()
+        partitions = bare.cluster.partitions_for_topic(self._topic)
+        if not partitions:
+            raise KafkaError(f"no partitions of {self._topic} are known yet")
         self._heard_at = asyncio.get_running_loop().time()
-        return found[self._topic]
+        return _Topic(found[self._topic], len(partitions))
 
 
 def _continues(ring: Ring, incarnation: str, first: dict[TopicPartition, int], end: dict[TopicPartition, int]) -> bool:

@@ -23,7 +23,7 @@ class Reach:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         transport = getattr(getattr(receive, "__self__", None), "transport", None)
-        if isinstance(transport, asyncio.Transport):
+        if hasattr(transport, "abort"):  # uvloop's transports are no asyncio.Transport
             scope[_NAME] = transport
         await self._app(scope, receive, send)
 

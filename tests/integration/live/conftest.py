@@ -1,0 +1,41 @@
+"""Two push gateways on one set of topics, for a module's tests: each test has users of its own."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+
+from conftest import fresh_settings
+from live_clients import until_served
+from rest import Rest, running
+from stack import Servers
+from streams.settings import Settings
+
+_users = itertools.count(1000)
+
+
+@pytest.fixture(scope="module")
+def live_settings(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return fresh_settings(servers, tmp_path_factory.mktemp("live"), drain_seconds=0, heartbeat=1)
+
+
+@pytest.fixture(scope="module")
+def gateway(live_settings: Settings) -> Iterator[Rest]:
+    """A push gateway, ready."""
+    with running("gateway", live_settings) as rest:
+        until_served(rest)
+        yield rest
+
+
+@pytest.fixture(scope="module")
+def other_gateway(live_settings: Settings) -> Iterator[Rest]:
+    """Another one beside it."""
+    with running("gateway", live_settings) as rest:
+        until_served(rest)
+        yield rest
+
+
+@pytest.fixture
+def user() -> int:
+    """A user whom no other test has."""
+    return next(_users)
