@@ -36,9 +36,14 @@ class Lacak:
         return {"Authorization": f"Bearer {self.token(*scopes, sub=sub)}"}
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """A shop's or a courier's POST; it must be accepted."""
+        """A shop's or a courier's POST, tried again as a 503 asks; it must be accepted."""
         headers = self.headers("orders:write", "status:write")
         answer = httpx.post(self.url + path, json=body, headers=headers, timeout=20)
+        for _ in range(20):
+            if answer.status_code != 503:
+                break
+            time.sleep(float(answer.headers["Retry-After"]))
+            answer = httpx.post(self.url + path, json=body, headers=headers, timeout=20)
         assert answer.status_code == 202, answer.text
         result: dict[str, Any] = answer.json()
         return result

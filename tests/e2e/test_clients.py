@@ -20,8 +20,9 @@ from processes import until
 
 
 @pytest.fixture
-def registry(lacak: Lacak) -> SchemaRegistryClient:
-    return SchemaRegistryClient({"url": f"{lacak.url}/registry"})
+def registry(lacak: Lacak) -> Iterator[SchemaRegistryClient]:
+    with SchemaRegistryClient({"url": f"{lacak.url}/registry"}) as client:
+        yield client
 
 
 def placed(lacak: Lacak, user: int) -> str:
