@@ -22,7 +22,8 @@ class Via(StrEnum):
 
 def sink_for(using: Settings, via: Via, process: str, url: str | None, patience: float | None = 60.0) -> "Sink":
     """Kafka, or the API at `url` (default: the settings') with a token for each request; `Failed` without a secret."""
-    from cli.publish import KafkaSink, RestSink
+    from cli.publish import KafkaSink
+    from cli.publish_rest import RestSink
 
     if via is Via.kafka:
         return KafkaSink(using, process)
