@@ -141,7 +141,7 @@ def main(settings: Settings) -> None:
     changed = settings.topic(topics.CHANGED.name)
 
     async def build(stack: AsyncExitStack) -> faust.App:
-        datadir = own_directory(settings.data_dir, stack)
+        datadir = own_directory(settings.data_dir / "notify", stack)
         publisher = Publisher(settings, "lacak-notify")
         stack.push_async_callback(publisher.stop)
         notifier = Notifier(settings, publisher)
