@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conftest import fresh_settings
+from fresh import fresh_settings
 from rest import Rest, running
 from stack import Servers
 

@@ -66,7 +66,7 @@ def test_the_local_stack_gives_a_customers_token(api: Rest) -> None:
     answer = api.post("/local/token", {"id_user": 42})
     settings = api.settings
     caller = Authenticator(settings.jwt_secret, settings.jwt_audience, 0).verify(answer.json()["token"])
-    assert (caller.id_user, caller.scopes) == (42, {ORDERS_READ})
+    assert (caller.id_user, caller.scopes) == (42, frozenset({ORDERS_READ}))
     assert answer.headers["cache-control"] == "no-store"
     assert fields(api.post("/local/token", {"id_user": -1})) == ["id_user"]
     problem(api.post("/local/token", b"x"), 400, "not-json")

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from api.auth import ORDERS_READ, ORDERS_WRITE
-from conftest import fresh_settings
+from fresh import fresh_settings
 from rest import Rest, problem, running
 from stack import Servers
 from streams.settings import Settings
