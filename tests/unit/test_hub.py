@@ -1,0 +1,189 @@
+"""The hub sends each change to those who watch, made once, and decodes nobody else's."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from api.live import cursor
+from api.live.closes import LEFT, RESTART, TOO_MANY, TOO_SLOW, Refused
+from api.live.connection import Connection
+from api.live.frames import Frame
+from api.live.hub import Hub
+from api.live.ring import Record, Ring
+from changes import CHANGED, change
+from streams.messages import Message
+from streams.order import Position
+from streams.topics import partition_of
+
+PARTITIONS = 4
+
+
+class Stage:
+    """A hub over an empty topic, whose records a test appends."""
+
+    def __init__(self, per_user: int = 10) -> None:
+        self.decoded: list[bytes] = []
+        self.hub = Hub(self._decode, 2, per_user)
+        self.ring = Ring("I", dict.fromkeys(range(PARTITIONS), 0), 600, 10**9)
+        self.hub.begin(self.ring)
+
+    def _decode(self, value: bytes) -> Message:
+        self.decoded.append(value)
+        return CHANGED.decode(value)
+
+    def publish(self, *messages: Message, value: bytes | None = None, partition: int | None = None) -> None:
+        for message in messages:
+            key = str(message["id_user"]).encode()
+            at = partition_of(key, PARTITIONS) if partition is None else partition
+            record = Record(self.ring.next(at), 1_000, key, value if value is not None else CHANGED.encode(message))
+            self.hub.feed(at, [record])
+
+    def connect(self, user: int = 42, position: Position | None = None, **options: Any) -> "Tap":
+        return Tap(self, user, position, **options)
+
+
+class Tap:
+    """A connection whose frames are looked at."""
+
+    def __init__(
+        self, stage: Stage, user: int, position: Position | None, orders: set[int] | None = None, max_bytes: int = 10**6
+    ) -> None:
+        self.aborted = 0
+        only = None if orders is None else frozenset(orders)
+        self.connection = Connection("websocket", user, only, max_bytes, 3600, self._abort, stage.hub.leave)
+        self.joined = stage.hub.join(self.connection, position)
+
+    def _abort(self) -> None:
+        self.aborted += 1
+
+    async def frames(self) -> list[Frame]:
+        taken = []
+        while not self.connection.idle:
+            frame = await self.connection.take()
+            if frame is not None:
+                taken.append(frame)
+        return taken
+
+    async def versions(self) -> list[int]:
+        return [orjson.loads(frame.body)["order"]["version"] for frame in await self.frames()]
+
+
+def user_elsewhere(user: int) -> int:
+    """A user of the same partition."""
+    partition = partition_of(str(user).encode(), PARTITIONS)
+    return next(n for n in range(1000, 9999) if partition_of(str(n).encode(), PARTITIONS) == partition)
+
+
+async def test_a_change_goes_to_all_of_its_users_devices_and_to_nobody_else() -> None:
+    stage = Stage()
+    one, two, other = stage.connect(), stage.connect(), stage.connect(43)
+    stage.publish(change("confirmed", 2))
+    [first], [second] = await one.frames(), await two.frames()
+    assert first is second, "it is serialised once, however many watch"
+    assert first.text is second.text and first.sse is second.sse
+    assert await other.frames() == []
+    assert orjson.loads(first.body)["order"]["id_order"] == "7"
+
+
+async def test_what_nobody_watches_is_not_decoded_and_still_moves_the_cursor_on() -> None:
+    stage = Stage()
+    watching = stage.connect(42)
+    stage.publish(*[change("confirmed", 2, id_user=user_elsewhere(42)) for _ in range(100)])
+    assert stage.decoded == []
+    stage.publish(change("confirmed", 2))
+    assert len(stage.decoded) == 1
+    [frame] = await watching.frames()
+    position = cursor.decode(orjson.loads(frame.body)["cursor"])
+    assert position is not None and position.offset == 100
+
+
+async def test_replay_and_what_comes_meet_without_a_gap() -> None:
+    stage = Stage()
+    stage.publish(change("confirmed", 1), change("picked_up", 2), change("picked_up", 1, id_user=user_elsewhere(42)))
+    seen = Position("I", partition_of(b"42", PARTITIONS), 0)
+    resumed = stage.connect(position=seen)
+    stage.publish(change("in_transit", 3))
+    assert resumed.joined.resumed
+    assert resumed.joined.position == seen
+    assert await resumed.versions() == [2, 3]
+
+
+async def test_orders_that_a_connection_did_not_name_are_not_sent_live_or_replayed() -> None:
+    stage = Stage()
+    stage.publish(change("confirmed", 1, id_order=7), change("confirmed", 2, id_order=8))
+    start = Position("I", partition_of(b"42", PARTITIONS), -1)
+    narrowed = stage.connect(position=start, orders={8})
+    stage.publish(change("confirmed", 3, id_order=7), change("confirmed", 4, id_order=8))
+    assert await narrowed.versions() == [2, 4]
+
+
+async def test_a_client_that_lags_too_far_behind_is_cut_and_what_it_has_to_replay_does_not_count() -> None:
+    stage = Stage()
+    stage.publish(*[change("in_transit", n) for n in range(1, 51)])
+    start = Position("I", partition_of(b"42", PARTITIONS), -1)
+    slow = stage.connect(position=start, max_bytes=1500)
+    stage.publish(change("in_transit", 51), change("in_transit", 52))
+    assert slow.connection.closing is None
+    assert len(await slow.versions()) == 52
+    stage.publish(*[change("in_transit", n) for n in range(53, 57)])
+    assert slow.connection.closing is TOO_SLOW
+    assert await slow.connection.take() is None, "it is sent nothing more: it resumes from what it has"
+    assert stage.hub.connections == []
+
+
+async def test_heartbeats_say_how_far_and_wait_for_the_snapshot() -> None:
+    stage = Stage()
+    tap = stage.connect()
+    for _ in range(4):
+        stage.hub.beat(0)
+    assert await tap.frames() == []
+    stage.hub.caught_up(tap.connection)
+    stage.publish(change("placed", 1, id_user=user_elsewhere(42)))
+    for _ in range(4):
+        stage.hub.beat(0)
+    frames = await tap.frames()
+    assert [frame.kind for frame in frames] == ["heartbeat"], "one a period, and none while one waits"
+    assert cursor.decode(frames[0].id or "") == stage.ring.position(tap.connection.partition)
+
+
+async def test_a_user_has_room_for_so_many_connections_and_again_when_one_closes() -> None:
+    stage = Stage(per_user=2)
+    first, _ = stage.connect(), stage.connect()
+    with pytest.raises(Refused) as refused:
+        stage.hub.room(42)
+    assert refused.value.close is TOO_MANY
+    stage.hub.room(43)
+    first.connection.gone()
+    stage.hub.room(42)
+    assert first.connection.closing is LEFT
+
+
+async def test_a_new_ring_cuts_everybody_and_old_cursors_are_not_resumed() -> None:
+    stage = Stage()
+    tap = stage.connect()
+    stage.hub.begin(Ring("J", dict.fromkeys(range(PARTITIONS), 0), 600, 10**9))
+    assert tap.connection.closing is RESTART
+    assert not stage.connect(position=Position("I", partition_of(b"42", PARTITIONS), -1)).joined.resumed
+
+
+async def test_records_that_are_no_change_of_that_user_are_passed_over() -> None:
+    stage = Stage()
+    tap = stage.connect()
+    stage.publish(change("placed", 1), value=b"garbage")
+    stage.publish(change("placed", 1), value=b"")
+    stage.publish(change("placed", 1), value=CHANGED.encode(change("placed", 1, id_user=43)))
+    wrong = (tap.connection.partition + 1) % PARTITIONS
+    stage.publish(change("placed", 1), partition=wrong)
+    stage.publish(change("placed", 2))
+    assert await tap.versions() == [2]
+
+
+async def test_an_ahead_cursor_is_told_from_a_past_one() -> None:
+    stage = Stage()
+    stage.publish(change("placed", 1))
+    mine = partition_of(b"42", PARTITIONS)
+    ahead = [stage.hub.is_ahead(42, Position("I", mine, offset)) for offset in (-1, 0, 1)]
+    assert ahead == [False, False, True]
+    assert not stage.hub.is_ahead(42, Position("J", mine, 9))
+    assert not stage.hub.is_ahead(42, Position("I", (mine + 1) % PARTITIONS, 9))
