@@ -164,7 +164,9 @@ def _orders(value: bytes) -> dict[str, list[Any]]:
 def assert_each_announced(settings: Settings, changes: list[Message]) -> int:
     """Who drops repeated ids sees each announced change once, in order; gives the number of repeated ones."""
     found = announced(settings)
-    assert {id_: messages[0]["status"] for id_, messages in found.items()} == news(changes)
+    said = {id_: messages[0]["status"] for id_, messages in found.items()}
+    wanted = news(changes)
+    assert said == wanted, (len(wanted.keys() - said), len(said.keys() - wanted), sorted(wanted.keys() - said)[:5])
     for messages in found.values():
         assert all(each == messages[0] for each in messages), "said differently the second time"
     versions = defaultdict(list)
