@@ -12,6 +12,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from api.live.closes import RESTART
 from api.live.hub import Hub
 from api.live.ring import Record, Ring
 from streams import kafka, log, metrics, topics
@@ -53,17 +54,24 @@ class ChangesConsumer:
         return asyncio.get_running_loop().time() - self._heard_at < SILENT_SECONDS
 
     async def run(self) -> None:
-        """Reads for ever."""
-        while True:
-            try:
-                await self._session()
-            except* TopicReplaced as errors:
-                _log.warning("topic_replaced", topic=self._topic, error=str(errors.exceptions[0]))
-                self.full = False
-            except* _AWAY as errors:
-                metrics.RETRIES.labels("kafka").inc()
-                _log.warning("kafka_away", topic=self._topic, error=repr(errors.exceptions[0]))
-            await asyncio.sleep(RETRY_SECONDS)
+        """Reads for ever. When it ends all the same, nobody is left on a connection that nothing feeds."""
+        try:
+            while True:
+                await self._try()
+                await asyncio.sleep(RETRY_SECONDS)
+        finally:
+            self.full = False
+            self._hub.end_all(RESTART)
+
+    async def _try(self) -> None:
+        try:
+            await self._session()
+        except* TopicReplaced as errors:
+            _log.warning("topic_replaced", topic=self._topic, error=str(errors.exceptions[0]))
+            self.full = False
+        except* _AWAY as errors:
+            metrics.RETRIES.labels("kafka").inc()
+            _log.warning("kafka_away", topic=self._topic, error=repr(errors.exceptions[0]))
 
     async def _session(self) -> None:
         """One consumer's life: until something goes wrong."""

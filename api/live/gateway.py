@@ -10,7 +10,7 @@ from api import background
 from api.auth import Authenticator
 from api.live import cursor, frames, reach
 from api.live.admission import Admission
-from api.live.closes import EXPIRED, LEFT, RESTART, TRY_LATER, Refused
+from api.live.closes import EXPIRED, LEFT, RESTART, TOO_SLOW, TRY_LATER, Refused
 from api.live.connection import Connection
 from api.live.consumer import ChangesConsumer
 from api.live.hub import Hub
@@ -18,7 +18,7 @@ from api.live.session import Session
 from api.live.snapshot import Snapshots
 from api.live.tickets import Pass, Tickets
 from api.services import wall_clock
-from streams import metrics
+from streams import log, metrics
 from streams.codec import Codec
 from streams.order import Position
 from streams.settings import Settings
@@ -26,7 +26,10 @@ from streams.topics import CHANGED
 from tables.orders import Orders
 
 TICK = 0.05  # seconds
+LONGEST_SECONDS = 30 * 24 * 60 * 60  # a connection's life, however long its token is good
 AHEAD_TICKS = 20  # how long a client waits for a gateway that is behind the one that gave the cursor
+
+_log = log.get(__name__)
 
 
 class Gateway:
@@ -88,7 +91,7 @@ class Gateway:
             await self._catch_up(holder.id_user, position)
             self._can_take()
         self.hub.room(holder.id_user)
-        seconds = self.remaining(holder)
+        seconds = min(self.remaining(holder), LONGEST_SECONDS)
         if not seconds:
             raise Refused(EXPIRED)
         reach.bound(handshake.scope)
@@ -112,6 +115,7 @@ class Gateway:
         self._draining = True
         connections = self.hub.connections
         random.shuffle(connections)
+        _log.info("draining", connections=len(connections), seconds=self._settings.drain_seconds)
         slot = self._settings.drain_seconds / max(1, len(connections))
         moments = {connection: (n + random.random()) * slot for n, connection in enumerate(connections)}
         for connection, moment in moments.items():
@@ -139,9 +143,12 @@ class Gateway:
 
     def _closed(self, connection: Connection) -> None:
         self.hub.leave(connection)
-        if connection.closing not in (None, LEFT):
-            assert connection.closing is not None
-            metrics.CUT.labels(connection.transport, connection.closing.code).inc()
+        close = connection.closing
+        if close is None or close is LEFT:
+            return
+        metrics.CUT.labels(connection.transport, close.code).inc()
+        if close is TOO_SLOW:
+            _log.info("slow_client_cut", transport=connection.transport, id_user=connection.id_user)
 
     async def _beat(self) -> None:
         while True:

@@ -94,10 +94,6 @@ class Ring:
         while self.bytes > self._max_bytes:
             self._evict()
 
-    def skip(self, partition: int, next_offset: int) -> None:
-        """Records before `next_offset` that are no user's, or never existed, are passed."""
-        self._logs[partition].next = next_offset
-
     def expire(self, now: int) -> None:
         """Lets go what is older than the bound in time; `now` in ms."""
         while self._oldest and self._oldest[0][0] < now - self._milliseconds:

@@ -16,7 +16,8 @@ from tables.orders import DAY_MS, Current, Orders, StoreUnavailable
 SECONDS = 8.0  # before the client is told to try later
 PAGE = 200
 SCANNED = 2000  # of a user's orders, newest first: an open order behind so many newer ones is not looked for
-AT_ONCE = 20
+READ_AT_ONCE = 20  # orders of one snapshot
+SNAPSHOTS_AT_ONCE = 64  # the others wait, and are told to try later when it takes too long
 
 _log = log.get(__name__)
 
@@ -26,12 +27,13 @@ class Snapshots:
 
     def __init__(self, orders: Callable[[], Orders], clock: Callable[[], int]) -> None:
         self._orders, self._clock = orders, clock
+        self._turns = asyncio.Semaphore(SNAPSHOTS_AT_ONCE)
 
     async def read(self, id_user: int, only: frozenset[int] | None) -> list[Mapping[str, Any]]:
         """The orders as JSON, newest first; raises StoreUnavailable."""
         orders = self._orders()
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(SECONDS), self._turns:
                 found = await (self._listed(orders, id_user) if only is None else self._named(orders, only))
         except TimeoutError as error:
             raise StoreUnavailable(f"no answer in {SECONDS} s") from error
@@ -57,6 +59,6 @@ class Snapshots:
     async def _named(self, orders: Orders, only: Iterable[int]) -> list[Current]:
         ids = sorted(only, reverse=True)
         found: list[Current | None] = []
-        for start in range(0, len(ids), AT_ONCE):
-            found += await asyncio.gather(*(orders.order(id_order) for id_order in ids[start : start + AT_ONCE]))
+        for start in range(0, len(ids), READ_AT_ONCE):
+            found += await asyncio.gather(*(orders.order(id_order) for id_order in ids[start : start + READ_AT_ONCE]))
         return sorted((now for now in found if now), key=lambda now: now.order.placed_at, reverse=True)

@@ -195,3 +195,28 @@ async def test_bytes_that_are_no_websocket_frame_end_it_and_nothing_else(gateway
             await asyncio.wait_for(client.socket.wait_closed(), 30)
         publish(gateway.settings, *journey(user, 5, [1]))
         assert await bystander.changes(1) == [(5, 1)]
+
+
+async def test_clients_that_vanish_or_leave_are_forgotten(gateway: Rest, user: int) -> None:
+    before = metric(gateway, "lacak_live_connections")
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(connect(gateway, headers=bearer(gateway.settings, user + n)))
+            for n in range(5)
+            for connect in TRANSPORTS.values()
+        ]
+        for client in clients:
+            await client.next("snapshot")
+        assert metric(gateway, "lacak_live_connections") == before + 10
+        for client in clients:
+            if client.socket is not None:
+                client.socket.transport.abort()
+    await until(lambda: metric(gateway, "lacak_live_connections") == before, "forgotten")
+
+
+def test_the_routes_are_documented(gateway: Rest) -> None:
+    paths = gateway.get("/openapi.json").json()["paths"]
+    assert set(paths["/v1/live/sse"]["get"]["responses"]) == {"200", "401", "403", "422", "429", "503"}
+    for path in ("/v1/live/tickets", "/v1/live/session"):
+        assert paths[path]["post"]["security"]
+        assert {"401", "403"} <= set(paths[path]["post"]["responses"])
