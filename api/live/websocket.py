@@ -29,6 +29,7 @@ async def serve(socket: WebSocket, gateway: Gateway) -> None:
     if not gateway.admission.origin_is_allowed(socket):
         await socket.close(POLICY.code)  # before accepting: HTTP 403
         return
+    _hide_query(socket)
     await socket.accept(subprotocol(socket))
     try:
         session = await gateway.open(TRANSPORT, socket)
@@ -37,6 +38,12 @@ async def serve(socket: WebSocket, gateway: Gateway) -> None:
         await _close(socket, refused.close, refused.detail)
         return
     await _converse(socket, session)
+
+
+def _hide_query(socket: WebSocket) -> None:
+    """Uvicorn logs the path of every WebSocket that is accepted: a ticket has no business in there."""
+    assert socket.query_params is socket.query_params, "Starlette keeps what it has parsed"
+    socket.scope["query_string"] = b""
 
 
 async def _converse(socket: WebSocket, session: Session) -> None:

@@ -55,6 +55,15 @@ async def test_a_ticket_works_as_a_subprotocol_and_on_sse(gateway: Rest, user: i
         await client.next("snapshot")
 
 
+async def test_tickets_are_not_logged(gateway: Rest, user: int, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    once = ticket(gateway, user)
+    async with websocket(gateway, query(ticket=once, cursor="x", orders=[5])) as client:
+        await client.next("snapshot")
+    assert '"WebSocket /v1/live" [accepted]' in caplog.text
+    assert once not in caplog.text
+
+
 async def test_tickets_tokens_and_sessions_are_not_each_other(gateway: Rest, user: int) -> None:
     one = ticket(gateway, user)
     assert gateway.get("/v1/live/sse", {"Authorization": f"Bearer {one}"}).status_code == 401
