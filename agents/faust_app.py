@@ -67,21 +67,7 @@ def make_app(settings: Settings, group: str, topics: Sequence[str], handler: Han
     for topic in topics:
         app.topics.add(app.topic(topic, key_type=bytes, value_type=bytes))
     app.transport = transport(app, topics, handler)
-    app.transport.Consumer = type("BatchConsumer", (_SoughtLast, app.transport.Consumer), {"__module__": __name__})
     return app
-
-
-class _SoughtLast:
-    """Seeks once more when the positions are known.
-
-    Recovery of tables lets records flow before Faust seeks: what came between that seek and the positions was not
-    given to the handler, and in a quiet topic nothing comes after it that would show the hole.
-    """
-
-    async def perform_seek(self: Any) -> None:
-        await super().perform_seek()  # type: ignore[misc]
-        for tp, due in list(self._next.items()):
-            await self.seek(tp, due)
 
 
 async def ensure_changelog(settings: Settings, topic: str) -> None:

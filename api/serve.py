@@ -47,6 +47,8 @@ def make_server(name: str, settings: Settings) -> Server:
         http="httptools",
         ws_per_message_deflate=False,
         ws_max_size=4096,
+        ws_ping_interval=25,
+        ws_ping_timeout=50,
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -12,9 +12,9 @@ from streams.settings import Settings
 
 def write(settings: Settings, topic: str, records: Iterable[tuple[bytes | None, bytes | None]], **config: Any) -> None:
     """Produces (key, value) pairs, by Kafka's partitioner unless `config` says other, until Kafka has them all."""
-    producer = Producer(
-        {"bootstrap.servers": settings.kafka_bootstrap, "acks": "all", "partitioner": "murmur2_random", **config}
-    )
+    # Idempotent: without it, a batch that a new topic's leader refused is written after those that follow it.
+    ours = {"bootstrap.servers": settings.kafka_bootstrap, "enable.idempotence": True, "partitioner": "murmur2_random"}
+    producer = Producer({**ours, **config})
     failed: list[str] = []
     for key, value in records:
         producer.produce(
