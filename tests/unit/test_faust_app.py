@@ -15,7 +15,7 @@ from agents.faust_app import DirectoryTaken, own_directory, until_kafka
 async def test_what_slipped_through_before_the_positions_were_known_is_read_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Recovery of a table lets records flow before Faust's seek; what comes before the positions are known is dropped."""
+    """Recovery of a table lets records flow before Faust's seek; what comes before the positions are dropped."""
     quiet, busy = TP("changed", 0), TP("changed", 1)
     at: dict[TP, int] = {}
     assigned: list[dict[TP, int]] = []
