@@ -14,10 +14,12 @@ from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from agents import lenient
 from streams import metrics
 
 DRAIN_SECONDS = 5.0  # a rebalance or a stop waits this long for batches in flight, then cancels them
 HOLE_TRIES = 5  # so often a hole in the offsets must come back before it is believed
+END_TRIES = 10  # so many seconds a log must end before what is committed, before that is believed
 FETCH_MAX_WAIT_MS = 100
 POLL_SECONDS = 0.1
 
@@ -30,6 +32,10 @@ class Handler(Protocol):
 
     async def batch(self, tp: TP, records: Sequence[Any]) -> None:
         """Returns when all effects of these records are durable and confirmed."""
+
+
+class LogWentBack(Exception):
+    """A log ends before the offset that is due: the topic was made anew, or lost records."""
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -105,8 +111,7 @@ class BatchConsumer(driver.Consumer):
         """Faust calls this after every rebalance, before the flow resumes."""
         await super().perform_seek()
         mine = [tp for tp in self.assignment() if tp.topic in self.topics]
-        earliest = await self.earliest_offsets(*mine)
-        due = {tp: max(self._read_offset.get(tp) or 0, earliest.get(tp) or 0) for tp in mine}
+        due = await self._positions(mine)
         if mine:
             await self.handler.assigned(due)
         self._next = dict(due)
@@ -114,6 +119,30 @@ class BatchConsumer(driver.Consumer):
             # Recovery of tables lets records flow before this, which were dropped: in a quiet topic nothing comes
             # after them that would show the hole.
             await self.seek(tp, offset)
+
+    async def _positions(self, partitions: Sequence[TP]) -> dict[TP, int]:
+        """Where to go on: behind what is committed, within what the log holds."""
+        earliest = await self.earliest_offsets(*partitions)
+        due = {tp: max(earliest.get(tp) or 0, self._read_offset.get(tp) or 0) for tp in partitions}
+        for tp in await self._beyond_the_end(due):
+            self.log.error("%s: %s is committed, and its log ends before: from its start", tp, due[tp])
+            due[tp] = earliest.get(tp) or 0
+            self._committed_offset[tp] = None
+        return due
+
+    async def _beyond_the_end(self, due: Mapping[TP, int]) -> list[TP]:
+        """Partitions whose log ends before what is committed: the topic was made anew, or its log lost records.
+
+        A leader that was just elected may not know its log's end yet, so this is believed only when it stays so.
+        """
+        beyond = list(due)
+        for _ in range(END_TRIES):
+            ends = await self.highwaters(*beyond)
+            beyond = [tp for tp in beyond if due[tp] > (ends.get(tp) or 0)]
+            if not beyond:
+                break
+            await asyncio.sleep(1)
+        return beyond
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finishes and commits before the partitions leave: Faust alone forgets the acknowledgements first."""
@@ -171,7 +200,7 @@ class BatchConsumer(driver.Consumer):
             return
 
     async def _dispatch(self, fetched: Mapping[TP, Sequence[Any]]) -> None:
-        assigned = self._get_active_partitions()
+        assigned, epoch = self._get_active_partitions(), self._epoch
         work: dict[int, list[tuple[TP, Sequence[Any]]]] = {}
         for tp, records in fetched.items():
             if not records or tp not in assigned:
@@ -180,9 +209,11 @@ class BatchConsumer(driver.Consumer):
                 await self._fausts_way(tp, records)
             elif due := await self._due(tp, records):
                 work.setdefault(tp.partition, []).append((tp, due))
+        if epoch != self._epoch:
+            return  # revoked meanwhile; the next assignment reads them again
         for partition, units in work.items():
             units.sort(key=lambda unit: self.topics.index(unit[0].topic))
-            self._busy[partition] = asyncio.ensure_future(self._work(partition, units, self._epoch))
+            self._busy[partition] = asyncio.ensure_future(self._work(partition, units, epoch))
 
     async def _work(self, partition: int, units: list[tuple[TP, Sequence[Any]]], epoch: int) -> None:
         try:
@@ -207,22 +238,24 @@ class BatchConsumer(driver.Consumer):
         """The records from the offset that is due; empty, and a seek back, when they begin behind it.
 
         aiokafka's getmany blocks through a rebalance and can return after the seek: what was dropped there was lost, so
-        nothing is dropped unseen. A hole left by retention or a transaction marker comes back the same every time.
+        nothing is dropped unseen. A hole left by retention or a transaction marker comes back the same every time; a
+        log that ends before what is due does too, and then the worker must ask for its positions anew.
         """
         if tp not in self._next:  # a table's recovery lets records flow before perform_seek, which brings them back
             return []
-        due = self._next[tp]
-        at, tries = self._sought.get(tp, (-1, 0))
-        tries = tries + 1 if at == due else 1
-        if tp.partition in self._busy or (records[0].offset > due and tries <= HOLE_TRIES):
+        due, first, last = self._next[tp], records[0].offset, records[-1].offset
+        if tp.partition in self._busy or first > due or last < due:
+            at, tries = self._sought.get(tp, (-1, 0))
+            tries = tries + 1 if at == due else 1
             self._sought[tp] = due, tries
-            self.log.info("%s: got %s, due is %s: seeking back", tp, records[0].offset, due)
-            await self.seek(tp, due)
-            return []
-        records = [record for record in records if record.offset >= due]
-        if records:
-            self._next[tp] = records[-1].offset + 1
-        return records
+            if last < due and tries > HOLE_TRIES:
+                raise LogWentBack(f"{tp}: {due} is due, and the log gives {first}..{last}")
+            if tp.partition in self._busy or last < due or tries <= HOLE_TRIES:
+                self.log.info("%s: got %s, due is %s: seeking back", tp, first, due)
+                await self.seek(tp, due)
+                return []
+        self._next[tp] = last + 1
+        return [record for record in records if record.offset >= due]
 
     async def _fausts_way(self, tp: TP, records: Sequence[Any]) -> None:
         self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
@@ -235,6 +268,7 @@ class BatchConsumer(driver.Consumer):
 
 def transport(app: Any, topics: Iterable[str], handler: Handler) -> driver.Transport:
     """A Faust transport whose consumer hands the batches of `topics` to `handler`: `app.transport = transport(…)`."""
+    lenient.install()
     consumer = type("BatchConsumer", (BatchConsumer,), {"topics": tuple(topics), "handler": handler})
     kind = type("BatchTransport", (driver.Transport,), {"Consumer": consumer})
     return kind(app.conf.broker_consumer, app)

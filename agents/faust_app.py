@@ -23,7 +23,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from agents.batches import Handler, transport
 from streams import log as logs
-from streams.kafka import TopicsDiffer
+from streams.kafka import check_partitions
 from streams.log import get
 from streams.settings import Settings
 from streams.topics import DAY_MS
@@ -31,6 +31,7 @@ from streams.topics import DAY_MS
 log = get(__name__)
 # Everything a worker has in hand is finished, committed and closed in this time, or left for whoever is next.
 STOP_SECONDS = 9
+NEVER_SECONDS = 10 * 365 * 24 * 3600.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 _CHANGELOG = {
     "cleanup.policy": "compact",
@@ -62,6 +63,9 @@ def make_app(settings: Settings, group: str, topics: Sequence[str], handler: Han
         broker_heartbeat_interval=settings.session_timeout / 6,
         broker_commit_interval=1.0,
         broker_max_poll_records=2000,
+        # Without a poll for so long, aiokafka leaves the group and waits for a poll to come back, while Faust waits for
+        # the group before it polls: both for ever. An outage may last; a dead worker misses its heartbeats.
+        broker_max_poll_interval=NEVER_SECONDS,
         stream_wait_empty=False,  # SIGTERM hangs otherwise
     )
     for topic in topics:
@@ -83,10 +87,7 @@ async def ensure_changelog(settings: Settings, topic: str) -> None:
             for name, code, *_ in (await admin.create_topics([new])).topic_errors:
                 if code and code != TopicAlreadyExistsError.errno:
                     raise for_code(code)(name)
-        for described in await admin.describe_topics([topic]):
-            count = len(described["partitions"])
-            if count and count != settings.partitions:
-                raise TopicsDiffer(f"{topic} has {count} partitions, the settings say {settings.partitions}")
+        await check_partitions(admin, settings, [topic])
     finally:
         await admin.close()
 
@@ -106,11 +107,17 @@ async def until_kafka(action: Callable[[], Awaitable[bool]], waiting_for: str) -
 
 
 async def topics_are_there(settings: Settings, topics: Sequence[str]) -> bool:
-    """Whether Kafka has these topics (names on this Kafka): Faust only logs a missing one."""
+    """Whether Kafka has these topics (names on this Kafka): Faust only logs a missing one.
+
+    Raises `TopicsDiffer` when one has other partitions than the settings say: keys would go astray.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
     try:
         await admin.start()
-        return set(topics) <= set(await admin.list_topics())
+        if not set(topics) <= set(await admin.list_topics()):
+            return False
+        await check_partitions(admin, settings, topics)
+        return True
     finally:
         await admin.close()
 

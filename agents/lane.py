@@ -8,17 +8,18 @@
 5. a record read again has all its effects again;
 6. of the waiting rows, only those before this lane's own position in the updates are folded.
 
-All reads come before the first change of the lane, so a read that fails leaves it as it was, to be tried again.
+All reads come before the first change of the lane: cancelled in one, it is as it was.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from agents.records import Kind, Misrouted, Record, Rejection, parse, understand
 from streams import metrics
-from streams.messages import Headers, header
+from streams.messages import Headers, traceparent
 from streams.order import (
     MAX_WAITING,
     Applied,
@@ -33,7 +34,7 @@ from streams.order import (
     placed,
     same_order,
 )
-from tables.orders import WAITS_MS, Current, Orders, OrderWrite, Waiting, expires_at
+from tables.orders import WAITS_MS, Current, OrderWrite, StoredOrder, Waiting, expires_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,17 +118,27 @@ class _Batch:
     def _applied(self, entry: _Entry, row: Row, headers: Headers) -> None:
         metrics.OUTCOMES.labels("applied").inc()
         self._touch(entry, row)
-        self.effects.events.append(Event(entry.order, row, header(headers, "traceparent")))
+        self.effects.events.append(Event(entry.order, row, traceparent(headers)))
 
     def _touch(self, entry: _Entry, row: Row) -> None:
         self.touched.setdefault(entry.order.id_order, _Touched(entry)).rows.append(row)
+
+
+class Reads(Protocol):
+    """What a lane asks the store."""
+
+    async def load(self, id_order: int) -> StoredOrder | None:
+        """The order with all its rows; None when it is not there."""
+
+    async def waiting(self, id_order: int) -> list[Waiting]:
+        """The updates that wait for this order."""
 
 
 class Lane:
     """Judges the records of one partition, one batch at a time over both topics."""
 
     def __init__(
-        self, store: Orders, positions: dict[Kind, Position], *, partitions: int, retention_ms: int, cached: int
+        self, store: Reads, positions: dict[Kind, Position], *, partitions: int, retention_ms: int, cached: int
     ) -> None:
         """`positions`: the next record of each topic that this assignment reads."""
         self.positions = positions
@@ -143,12 +154,13 @@ class Lane:
     def advance(self, kind: Kind, offset: int) -> None:
         """A batch is done, its effects are durable and confirmed: the next record to read is at `offset`."""
         self.positions[kind] = self.positions[kind]._replace(offset=offset)
-        for cache in (self._entries, self._waiting):
-            while len(cache) > self._cached:
-                cache.popitem(last=False)
+        while len(self._entries) > self._cached:
+            self._entries.popitem(last=False)
+        while len(self._waiting) > self._cached // 50 + 1:  # up to MAX_WAITING positions each
+            self._waiting.popitem(last=False)
 
     async def judge(self, records: Sequence[Record]) -> Effects:
-        """The effects of a batch of one topic. Raises StoreUnavailable, and has then changed nothing."""
+        """The effects of a batch of one topic, not done yet."""
         parsed = [parse(record, self._partitions) for record in records]
         waiting = await self._read(parsed)
         batch = _Batch()
@@ -175,9 +187,11 @@ class Lane:
             for id_order, each in zip(unknown, loaded, strict=True)
         }
         early = {
-            id_order
-            for id_order in ids - self._waiting.keys()
-            if not self._is_there(found.get(id_order) or self._entries.get(id_order))
+            message.id_order
+            for message in messages
+            if isinstance(message, Update)
+            and message.id_order not in self._waiting
+            and not self._is_for(found.get(message.id_order) or self._entries.get(message.id_order), message)
         }
         asked = list(new | early)
         waiting = dict(zip(asked, await asyncio.gather(*map(self._store.waiting, asked)), strict=True))
@@ -188,12 +202,17 @@ class Lane:
         self._waiting.update({id_order: [each.position for each in those] for id_order, those in waiting.items()})
         return waiting
 
-    def _is_there(self, entry: _Entry | None) -> bool:
-        return entry is not None and entry.order.position.before(self.positions[Kind.ORDERS])
+    def _is_for(self, entry: _Entry | None, update: Update) -> bool:
+        """Whether the update's order is there: it is known (rule 2), and did not come more than 7 days after it."""
+        return (
+            entry is not None
+            and entry.order.position.before(self.positions[Kind.ORDERS])
+            and _in_time(update, entry.order)
+        )
 
     def _update(self, update: Update, record: Record, batch: _Batch) -> None:
         entry = self._entries[update.id_order]
-        if entry is not None and self._is_there(entry):
+        if entry is not None and self._is_for(entry, update):
             batch.fold(entry, update, record)
         else:
             self._wait(update, record, batch)
@@ -225,7 +244,7 @@ class Lane:
             entry = self._entries[order.id_order] = _Entry(order, [])
         batch.place(entry, record)
         for each in waiting:
-            if each.position.before(self.positions[Kind.UPDATES]) and each.recorded_at + WAITS_MS >= order.recorded_at:
+            if each.position.before(self.positions[Kind.UPDATES]) and _in_time(each, order):
                 batch.fold_waiting(entry, each)
 
     @staticmethod
@@ -250,3 +269,8 @@ class Lane:
 
     def _expires_at(self, order: Order, rows: Sequence[Row]) -> int:
         return expires_at(order, max(row.recorded_at for row in rows), self._retention_ms)
+
+
+def _in_time(update: Update | Waiting, order: Order) -> bool:
+    """Whether the update did not wait too long: the same whichever topic is read first, so the outcome is too."""
+    return update.recorded_at + WAITS_MS >= order.recorded_at

@@ -21,7 +21,7 @@ from agents.publisher import Outgoing, Publisher
 from streams import metrics, topics
 from streams.codec import Codec, Undecodable, UnknownSchema
 from streams.log import get
-from streams.messages import NOTIFICATION, Message, cloud_event, header
+from streams.messages import NOTIFICATION, Message, cloud_event, traceparent
 from streams.settings import Settings
 from streams.topics import DAY_MS, NOTIFY_GROUP, partition_of, plain_decimal
 from tables.users import UserOrders, UsersTable, encode
@@ -92,7 +92,7 @@ class Notifier:
 
     def _outgoing(self, record: Any, notification: Message) -> Outgoing:
         """Everything in it comes from the change, so that a replay's is the same."""
-        trace = header(record.headers, "traceparent")
+        trace = traceparent(record.headers)
         return Outgoing(
             self._notifications,
             partition_of(record.key, self._settings.partitions),

@@ -113,5 +113,10 @@ class Publisher:
 
     @staticmethod
     async def _close(old: AIOKafkaProducer) -> None:
-        with suppress(KafkaError, OSError, TimeoutError):
-            await asyncio.wait_for(old.stop(), STOP_SECONDS)
+        """Stops it; one that cannot flush is torn down, or its sender would go on for ever."""
+        with suppress(KafkaError, OSError):
+            try:
+                await asyncio.wait_for(old.stop(), STOP_SECONDS)
+            except TimeoutError:
+                await old._sender.close()
+                await old.client.close()

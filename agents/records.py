@@ -54,16 +54,28 @@ class Misrouted(NamedTuple):
     partition: int
 
 
+# What we can produce again, forwarded or waiting, in a batch of the topics' largest size.
+MAX_CONTENT = topics.MAX_RECORD - 1024
+
 _CODECS = {Kind.ORDERS: Codec("OrderPlaced"), Kind.UPDATES: Codec("CourierStatusUpdate")}
 
 
 def parse(record: Record, partitions: int) -> Order | Update | Misrouted | Rejection:
     """What the record is, by itself, in a topic of so many partitions."""
+    size = content_size(record)
+    if size > MAX_CONTENT:
+        return Rejection(record, Reason.INVALID_FIELD, f"record: {size} bytes, more than {MAX_CONTENT}")
     if record.key is not None and plain_decimal(record.key) is not None:
         partition = partition_of(record.key, partitions)
         if partition != record.position.partition:
             return Misrouted(record, partition)
     return understand(record)
+
+
+def content_size(record: Record) -> int:
+    """About the bytes that the record takes uncompressed: a broker bounds what is compressed only."""
+    fields = len(record.key or b"") + len(record.value or b"")
+    return fields + sum(4 * len(name) + len(value or b"") + 10 for name, value in record.headers)
 
 
 def understand(record: Record) -> Order | Update | Rejection:

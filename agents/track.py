@@ -7,20 +7,19 @@ Durable first, then published, then acknowledged: killed at any step, the batch 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import faust
 from aiokafka.errors import KafkaError
 from faust.types import TP
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from agents.faust_app import make_app, run
 from agents.lane import Effects, Event, Lane
+from agents.patience import PatientOrders, until_there
 from agents.publisher import Outgoing, Publisher
-from agents.records import Kind, Misrouted, Record, Rejection
+from agents.records import Kind, Misrouted, Record, Rejection, content_size
 from streams import metrics, topics
 from streams.codec import Codec
 from streams.dead_letters import rejected_headers
@@ -30,32 +29,26 @@ from streams.log import get
 from streams.messages import STATUS_CHANGED, cloud_event, status_changed
 from streams.order import Position
 from streams.settings import Settings
-from streams.topics import partition_of
+from streams.topics import partition_of, plain_decimal
 from tables.cassandra_orders import CassandraOrders
-from tables.orders import DAY_MS, Orders, StoreUnavailable
+from tables.orders import DAY_MS
 
 log = get(__name__)
-T = TypeVar("T")
 _CHANGED = Codec("OrderStatusChanged")
 
 
-class Tracker:
-    """The order-tracking worker's work, one lane a partition. `now` is the clock: ms since 1970."""
+class NotCopartitioned(Exception):
+    """A partition number of one input was assigned without that of the other."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        connect: Callable[[], Awaitable[Orders]],
-        publisher: Publisher,
-        now: Callable[[], int],
-    ) -> None:
-        self._settings, self._connect, self._publisher, self._now = settings, connect, publisher, now
+
+class Tracker:
+    """The order-tracking worker's work, one lane a partition."""
+
+    def __init__(self, settings: Settings, store: PatientOrders, publisher: Publisher) -> None:
+        self._settings, self._store, self._publisher = settings, store, publisher
         self._topics = {settings.topic(kind): kind for kind in Kind}
         self._changed = settings.topic(topics.CHANGED.name)
         self._rejected = settings.topic(topics.REJECTED.name)
-        self._store: Orders | None = None
-        self._connecting = asyncio.Lock()
-        self._writing = asyncio.Semaphore(settings.writes_in_flight)
         self._positions: Mapping[TP, int] = {}
         self._incarnations: dict[Kind, str] = {}
         self._lanes: dict[int, Lane] = {}
@@ -66,7 +59,13 @@ class Tracker:
         return tuple(self._topics)
 
     async def assigned(self, positions: Mapping[TP, int]) -> None:
-        """Begins a new assignment with new lanes: cache and positions of the old one are void (rule 4)."""
+        """Begins a new assignment with new lanes: cache and positions of the old one are void (rule 4).
+
+        Raises `NotCopartitioned`: a topic that is being made anew has no partitions for a while.
+        """
+        for tp in positions:
+            if missing := [topic for topic in self._topics if TP(topic, tp.partition) not in positions]:
+                raise NotCopartitioned(f"partition {tp.partition} came without that of {', '.join(missing)}")
         self._positions, self._lanes, self._incarnations = positions, {}, {}
         log.info("assigned", partitions=sorted({tp.partition for tp in positions}))
 
@@ -86,13 +85,14 @@ class Tracker:
     async def stop(self) -> None:
         """Closes what the worker opened."""
         await self._publisher.stop()
-        if self._store is not None:
-            await self._store.close()
+        await self._store.close()
 
     async def _part(self, lane: Lane, records: list[Record]) -> None:
-        effects = await self._retry("cassandra", StoreUnavailable, lambda: lane.judge(records))
+        effects = await lane.judge(records)
         with metrics.WRITE_SECONDS.time():
-            await self._write(effects)
+            await asyncio.gather(
+                *map(self._store.write, effects.writes), *map(self._store.add_waiting, effects.waiting)
+            )
         with metrics.PUBLISH_SECONDS.time():
             await self._publisher.publish(self._outgoing(effects))
 
@@ -101,27 +101,20 @@ class Tracker:
     async def _lane(self, number: int) -> Lane:
         """The lane of a partition, made at its first batch: a rebalance does not wait for Cassandra."""
         positions = self._positions
-        store = await self._connected()
         if not self._incarnations:
-            self._incarnations = await self._retry("kafka", KafkaError, self._ask_incarnations)
+            self._incarnations = await until_there("kafka", KafkaError, self._ask_incarnations)
         due = {
             kind: Position(self._incarnations[kind], number, positions[TP(topic, number)])
             for topic, kind in self._topics.items()
         }
         lane = self._lanes[number] = Lane(
-            store,
+            self._store,
             due,
             partitions=self._settings.partitions,
             retention_ms=self._settings.retention_days * DAY_MS,
             cached=max(1, self._settings.cached_orders * len(self._topics) // len(positions)),
         )
         return lane
-
-    async def _connected(self) -> Orders:
-        async with self._connecting:
-            if self._store is None:
-                self._store = await self._retry("cassandra", StoreUnavailable, self._connect)
-            return self._store
 
     async def _ask_incarnations(self) -> dict[Kind, str]:
         bare = client(self._settings, "lacak-track")
@@ -131,35 +124,6 @@ class Tracker:
         finally:
             await bare.close()
         return {kind: found[topic] for topic, kind in self._topics.items()}
-
-    # -- durable
-
-    async def _write(self, effects: Effects) -> None:
-        now, store = self._now(), await self._connected()
-        await asyncio.gather(
-            *(self._durable(partial(store.write, each, now)) for each in effects.writes),
-            *(self._durable(partial(store.add_waiting, each, now)) for each in effects.waiting),
-        )
-
-    async def _durable(self, write: Callable[[], Awaitable[None]]) -> None:
-        async with self._writing:
-            await self._retry("cassandra", StoreUnavailable, write)
-
-    async def _retry(self, dependency: str, away: type[Exception], action: Callable[[], Awaitable[T]]) -> T:
-        """Does `action` until its dependency is there: it is never skipped. Anything else that it raises is a bug."""
-        try:
-            return await action()  # tenacity costs 17 µs a call: only what failed once pays them
-        except away as error:
-            _note(dependency, 1, error)
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(away),
-            wait=wait_random_exponential(0.1, max=5),
-            before_sleep=lambda state: _note(dependency, state.attempt_number + 1, _error(state)),
-        )
-        async for attempt in retrying:
-            with attempt:
-                return await action()
-        raise AssertionError("it retries for ever")
 
     # -- published
 
@@ -185,9 +149,12 @@ class Tracker:
         partition, offset = record.position.partition, record.position.offset
         topic = self._settings.topic(record.kind)
         log.info("rejected", reason=rejection.reason, topic=topic, partition=partition, offset=offset)
+        known = plain_decimal(record.key) is not None
+        if content_size(record) > topics.MAX_REJECTED:  # compressed, it came in; as it came, it does not fit anywhere
+            record = record._replace(key=record.key if known else None, value=None, headers=[])
         return Outgoing(
             self._rejected,
-            partition if record.key is None else partition_of(record.key, self._settings.partitions),
+            partition_of(record.key, self._settings.partitions) if record.key and known else partition,
             record.key,
             record.value,
             rejected_headers(record.headers, rejection.reason, rejection.detail, topic, partition, offset),
@@ -199,23 +166,15 @@ class Tracker:
         return Outgoing(self._settings.topic(record.kind), partition, record.key, record.value, record.headers)
 
 
-def _error(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome else None
-
-
-def _note(dependency: str, tries: int, error: BaseException | None) -> None:
-    metrics.RETRIES.labels(dependency).inc()
-    log.warning("dependency_away", dependency=dependency, tries=tries, error=repr(error))
-
-
 def main(settings: Settings) -> None:
     """Runs the order-tracking worker until SIGTERM. Raises SystemExit(1) when it crashed."""
 
     async def build(stack: AsyncExitStack) -> faust.App:
         publisher = Publisher(settings, "lacak-track")
-        tracker = Tracker(
-            settings, lambda: CassandraOrders.connect(settings), publisher, lambda: int(time.time() * 1000)
+        store = PatientOrders(
+            lambda: CassandraOrders.connect(settings), settings.writes_in_flight, lambda: int(time.time() * 1000)
         )
+        tracker = Tracker(settings, store, publisher)
         stack.push_async_callback(tracker.stop)
         directory = settings.data_dir / "track"  # it has no tables: several workers may share it
         directory.mkdir(parents=True, exist_ok=True)

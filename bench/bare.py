@@ -10,6 +10,7 @@ import lab  # noqa: F401  # puts the project on the path
 from aiokafka import AIOKafkaConsumer
 from faust.types import TP
 
+from agents.patience import PatientOrders
 from agents.publisher import Publisher
 from agents.track import Tracker
 from streams.settings import Settings
@@ -19,7 +20,10 @@ from tables.cassandra_orders import CassandraOrders
 async def run(settings: Settings) -> None:
     """Works until it is killed."""
     publisher = Publisher(settings, "bare")
-    tracker = Tracker(settings, lambda: CassandraOrders.connect(settings), publisher, lambda: int(time.time() * 1000))
+    store = PatientOrders(
+        lambda: CassandraOrders.connect(settings), settings.writes_in_flight, lambda: int(time.time() * 1000)
+    )
+    tracker = Tracker(settings, store, publisher)
     consumer = AIOKafkaConsumer(
         *tracker.topics,
         bootstrap_servers=settings.kafka_bootstrap,

@@ -21,6 +21,7 @@ import lab
 
 import topics_reader
 from agents.lane import Effects, Lane
+from agents.patience import PatientOrders
 from agents.publisher import Publisher
 from agents.records import Kind, Record, parse
 from agents.track import Tracker
@@ -93,16 +94,13 @@ async def parts(settings: Settings, backlog: dict[Kind, list[tuple[bytes, bytes]
         lane.advance(kind, records[-1].position.offset + 1)
     fold = time.process_time() - start - decode
 
-    store = await CassandraOrders.connect(settings)
+    store = PatientOrders(lambda: CassandraOrders.connect(settings), settings.writes_in_flight, lambda: T0)
     publisher = Publisher(settings, "bench")
-
-    async def connected() -> CassandraOrders:
-        return store
-
-    tracker = Tracker(settings, connected, publisher, lambda: T0)  # type: ignore[arg-type]
+    tracker = Tracker(settings, store, publisher)
+    await store.load(1)  # connected
     start = time.process_time()
     for each in effects:
-        await tracker._write(each)
+        await asyncio.gather(*map(store.write, each.writes))
     cassandra = time.process_time() - start
     start = time.process_time()
     for at in range(0, len(effects), settings.partitions):

@@ -1,5 +1,6 @@
 """How Lacak talks to Kafka besides Faust: producers with the right promises, and the topics made or checked."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -48,7 +49,9 @@ async def ensure_topics(settings: Settings) -> list[str]:
         there = set(await admin.list_topics())
         missing = [topic for topic in topics.ALL if settings.topic(topic.name) not in there]
         await _create(admin, settings, missing)
-        await _check(admin, settings, [topic for topic in topics.ALL if topic not in missing])
+        await check_partitions(
+            admin, settings, [settings.topic(each.name) for each in topics.ALL if each not in missing]
+        )
         return [settings.topic(topic.name) for topic in missing]
     finally:
         await admin.close()
@@ -66,9 +69,9 @@ async def _create(admin: AIOKafkaAdminClient, settings: Settings, missing: list[
             raise for_code(code)(name)
 
 
-async def _check(admin: AIOKafkaAdminClient, settings: Settings, there: list[topics.Topic]) -> None:
-    names = [settings.topic(topic.name) for topic in there]
-    for described in await admin.describe_topics(names) if names else []:
+async def check_partitions(admin: AIOKafkaAdminClient, settings: Settings, names: Sequence[str]) -> None:
+    """Raises `TopicsDiffer` when one of these topics (names on this Kafka) has not the settings' partitions."""
+    for described in await admin.describe_topics(list(names)) if names else []:
         count = len(described["partitions"])
-        if count != settings.partitions:
+        if count and count != settings.partitions:  # 0: it is being made
             raise TopicsDiffer(f"{described['topic']} has {count} partitions, the settings say {settings.partitions}")

@@ -40,7 +40,8 @@ class CassandraSession:
 
         Raises StoreUnavailable, also where the tables are not there (yet)."""
         texts = {text: text.format(keyspace=settings.cassandra_keyspace) for text in statements}
-        cluster = build_cluster(settings)
+        with translated():
+            cluster = await asyncio.to_thread(build_cluster, settings)  # it looks up the hosts' names
         try:
             return cls(cluster, *await asyncio.to_thread(_connect, cluster, texts))
         except BaseException:

@@ -14,9 +14,10 @@ from streams.messages import Headers
 from streams.order import Order, Position, Row, current, status_at
 
 DAY_MS = 24 * 60 * 60 * 1000
-KEPT_AFTER_UPDATE_MS = 7 * DAY_MS
 WAITS_MS = 7 * DAY_MS
-WAITING_KEPT_MS = 21 * DAY_MS  # twice the wait and a week for `lacak waiting expire` to run
+WAITING_KEPT_MS = 14 * DAY_MS  # the wait, and a week for `lacak waiting expire` to run
+# An order outlives the updates that waited for it: `lacak waiting expire` would take them for unknown otherwise.
+KEPT_AFTER_UPDATE_MS = WAITING_KEPT_MS + DAY_MS
 
 
 class StoreUnavailable(Exception):
@@ -92,7 +93,7 @@ class BadCursor(ValueError):
 
 
 def expires_at(order: Order, last_recorded_at: int, retention_ms: int) -> int:
-    """When an order's rows expire, all together: so long after placed_at, at least 7 days after its last update.
+    """When an order's rows expire, all together: so long after placed_at, at least 15 days after its last update.
 
     Rounded up to a whole day, so that an old order that is still being updated has its rows rewritten once a day, not
     with each update.

@@ -2,14 +2,15 @@
 
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from agents.batches import BatchConsumer
-from agents.faust_app import DirectoryTaken, own_directory, until_kafka
+from agents.faust_app import DirectoryTaken, make_app, own_directory, until_kafka
+from streams.settings import Settings
 
 
 async def test_what_slipped_through_before_the_positions_were_known_is_read_again(
@@ -38,6 +39,9 @@ async def test_what_slipped_through_before_the_positions_were_known_is_read_agai
 
         async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
             return {quiet: 5, busy: 7}
+
+        async def highwaters(self, *partitions: TP) -> dict[TP, int]:
+            return {quiet: 99, busy: 99}
 
         async def seek(self, partition: TP, offset: int) -> None:
             at[partition] = offset
@@ -73,3 +77,9 @@ async def test_it_tries_until_kafka_is_there_and_a_bug_is_not_taken_for_an_outag
     await until_kafka(action, "topics")
     with pytest.raises(RuntimeError):
         await until_kafka(action, "topics")
+
+
+def test_an_outage_however_long_does_not_make_a_worker_leave_its_group(tmp_path: Path) -> None:
+    """aiokafka leaves without a poll for this long and waits for one to come back; Faust does not poll meanwhile."""
+    app = make_app(Settings(_env_file=None), "group", [], cast(Any, None), tmp_path)
+    assert app.conf.broker_max_poll_interval > 365 * 24 * 3600

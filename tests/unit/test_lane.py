@@ -3,15 +3,17 @@
 Each of them fails when its rule is taken out; the rules came from a model of the protocol.
 """
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.lane import Effects
 from agents.records import Kind
 from logs import T0, Log, Worker, order_message, update_message
+from streams import topics
 from streams.order import Reason, Row
 from tables.memory_orders import MemoryOrders
-from tables.orders import WAITS_MS, Orders
+from tables.orders import WAITING_KEPT_MS, WAITS_MS, Orders
 
 
 def reasons(worker: Worker) -> list[Reason]:
@@ -161,6 +163,18 @@ async def test_an_update_that_waited_longer_than_seven_days_is_left_to_be_expire
     assert versions(worker) == [1]
 
 
+async def test_it_is_left_out_too_where_its_order_was_read_first() -> None:
+    log = Log()
+    store = memory(log)
+    log.update("picked_up")
+    log.clock += WAITS_MS + 2
+    log.order(placed_at=log.clock)
+    worker = Worker(log, store)
+    await worker.read(Kind.ORDERS)
+    effects = await worker.read(Kind.UPDATES)
+    assert versions(worker) == [1] and [each.position.offset for each in effects.waiting] == [0]
+
+
 async def test_beyond_a_thousand_waiting_updates_an_unknown_order_is_rejected() -> None:
     log = Log()
     store = memory(log)
@@ -183,6 +197,35 @@ async def test_the_same_order_again_is_a_duplicate_and_another_under_its_id_conf
     worker = Worker(log, store)
     await worker.read(Kind.ORDERS)
     assert reasons(worker) == [Reason.CONFLICTING_ORDER] and versions(worker) == [1]
+
+
+async def test_an_order_is_placed_by_the_record_that_comes_first_in_the_log_not_by_one_behind_it() -> None:
+    log = Log()
+    store = memory(log)
+    log.order()
+    log.order(harga=1)
+    await Worker(log, store, orders=1).read(Kind.ORDERS)  # one that was behind: it began too far on
+    worker = Worker(log, store)
+    await worker.read(Kind.ORDERS)
+    assert [event.order.harga for event in worker.done[0].events] == [10_000]
+    assert reasons(worker) == [Reason.CONFLICTING_ORDER]
+
+
+async def test_a_shops_clock_that_runs_ahead_is_taken_as_the_append_time() -> None:
+    log = Log()
+    record = log.order(placed_at=T0 + 999_999)
+    worker = Worker(log, memory(log))
+    effects = await worker.read(Kind.ORDERS)
+    assert effects.events[0].order.placed_at == effects.events[0].row.occurred_at == record.recorded_at
+
+
+async def test_a_worker_keeps_so_many_orders_in_memory_and_no_more() -> None:
+    log = Log()
+    for id_order in (7, 8, 9):
+        log.append(Kind.ORDERS, order_message(id_order))
+    worker = Worker(log, memory(log), cached=2)
+    await worker.read(Kind.ORDERS)
+    assert worker.lane.cached == 2
 
 
 async def test_records_that_are_bad_in_themselves_are_rejected_with_their_reason() -> None:
@@ -228,13 +271,42 @@ async def test_a_record_in_a_strange_partition_is_forwarded_as_it_is() -> None:
     assert effects.forwards[0].partition != record.position.partition
 
 
+async def test_a_record_that_was_only_small_compressed_is_rejected_before_it_is_forwarded_or_waits() -> None:
+    log = Log()
+    record = log.append(Kind.UPDATES, update_message("picked_up"), headers=[("blob", b"x" * topics.MAX_RECORD)])
+    log.append(Kind.UPDATES, record.value, b"6", headers=record.headers)
+    worker = Worker(log, memory(log))
+    effects = await worker.read(Kind.UPDATES)
+    assert reasons(worker) == [Reason.INVALID_FIELD] * 2 and not effects.forwards and not effects.waiting
+
+
+@pytest.mark.parametrize("trace", [b"x" * 900_000, b"00-zz-00-01", b""])
+async def test_a_trace_header_that_is_none_is_not_copied_into_the_event(trace: bytes) -> None:
+    log = Log()
+    log.append(Kind.ORDERS, order_message(), headers=[("traceparent", trace)])
+    worker = Worker(log, memory(log))
+    await worker.read(Kind.ORDERS)
+    assert [event.traceparent for event in worker.done[0].events] == [None]
+
+
+async def test_an_order_outlives_the_updates_that_waited_for_it() -> None:
+    log = Log()
+    store = memory(log)
+    log.update("picked_up")
+    log.order(placed_at=T0 - 400 * 86_400_000)
+    worker = Worker(log, store)
+    await worker.read(Kind.UPDATES)
+    effects = await worker.read(Kind.ORDERS)
+    assert effects.writes[0].expires_at > log.clock + WAITING_KEPT_MS
+
+
 async def test_an_old_order_that_is_still_updated_has_all_its_rows_live_longer() -> None:
     log = Log()
     store = memory(log)
     log.order(placed_at=T0 - 89 * 86_400_000)
     worker = Worker(log, store)
     await worker.read(Kind.ORDERS)
-    log.clock += 5 * 86_400_000
+    log.clock += 5 * 86_400_000  # beyond the end of its life by 2 days
     log.update("picked_up")
     effects = await worker.read(Kind.UPDATES)
     assert [row.number for row in effects.writes[0].rows] == [1, 2] and effects.writes[0].lists

@@ -1,0 +1,101 @@
+"""What the batch consumer makes of the offsets that it is given: nothing is dropped unseen."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.types import TP
+
+from agents import batches
+from agents.batches import HOLE_TRIES, BatchConsumer, LogWentBack
+
+HERE = TP("updates", 3)
+
+
+class Quiet:
+    def info(self, *_: Any) -> None:
+        pass
+
+    error = warning = info
+
+
+class Consumer(BatchConsumer):
+    """The consumer's own judgement, without Faust around it."""
+
+    topics = ("updates",)
+    log = Quiet()
+
+    def __init__(self, due: int = 0, ends: list[int] | None = None, earliest: int = 0) -> None:
+        self.on_init()
+        self._next = {HERE: due}
+        self.seeks: list[int] = []
+        self.ends, self.earliest = ends or [], earliest
+        self._read_offset: dict[TP, int | None] = {HERE: due}
+        self._committed_offset: dict[TP, int | None] = {HERE: due}
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        self.seeks.append(offset)
+
+    async def earliest_offsets(self, *partitions: TP) -> dict[TP, int]:
+        return {HERE: self.earliest}
+
+    async def highwaters(self, *partitions: TP) -> dict[TP, int]:
+        return {HERE: self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]}
+
+
+def records(*offsets: int) -> list[Any]:
+    return [SimpleNamespace(offset=offset) for offset in offsets]
+
+
+def offsets(given: Any) -> list[int]:
+    return [record.offset for record in given]
+
+
+async def test_records_that_are_due_are_taken_and_those_before_left_out() -> None:
+    consumer = Consumer(due=5)
+    assert offsets(await consumer._due(HERE, records(3, 4, 5, 6))) == [5, 6]
+    assert consumer._next[HERE] == 7 and not consumer.seeks
+
+
+async def test_records_behind_a_hole_are_asked_for_again_until_the_hole_is_believed() -> None:
+    consumer = Consumer(due=5)
+    for _ in range(HOLE_TRIES):
+        assert offsets(await consumer._due(HERE, records(9, 10))) == []
+    assert consumer.seeks == [5] * HOLE_TRIES
+    assert offsets(await consumer._due(HERE, records(9, 10))) == [9, 10]
+
+
+async def test_a_log_that_went_back_crashes_the_worker_instead_of_being_dropped() -> None:
+    consumer = Consumer(due=1000)
+    for _ in range(HOLE_TRIES):
+        assert offsets(await consumer._due(HERE, records(0, 1))) == []
+    with pytest.raises(LogWentBack):
+        await consumer._due(HERE, records(0, 1))
+
+
+async def test_a_topic_made_anew_is_read_from_its_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "END_TRIES", 1)
+    consumer = Consumer(due=1000, ends=[7], earliest=2)
+    assert await consumer._positions([HERE]) == {HERE: 2}
+    assert consumer._committed_offset[HERE] is None, "else nothing is committed before 1000 again"
+
+
+async def test_a_leader_that_does_not_know_its_logs_end_yet_is_asked_again() -> None:
+    assert await Consumer(due=1000, ends=[0, 1000])._positions([HERE]) == {HERE: 1000}
+
+
+async def test_a_log_whose_start_is_gone_is_read_from_what_is_left() -> None:
+    assert await Consumer(due=10, ends=[90], earliest=50)._positions([HERE]) == {HERE: 50}
+
+
+async def test_a_batch_of_a_revoked_assignment_is_not_begun() -> None:
+    consumer: Any = Consumer(due=5)
+    consumer._get_active_partitions = lambda: {HERE}
+
+    async def revoked(tp: TP, fetched: Any) -> Any:
+        consumer._epoch += 1
+        return fetched
+
+    consumer._due = revoked
+    await consumer._dispatch({HERE: records(5)})
+    assert not consumer._busy
