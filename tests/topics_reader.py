@@ -10,7 +10,13 @@ from streams.codec import Codec
 from streams.settings import Settings
 
 
-def write(settings: Settings, topic: str, records: Iterable[tuple[bytes | None, bytes | None]], **config: Any) -> None:
+def write(
+    settings: Settings,
+    topic: str,
+    records: Iterable[tuple[bytes | None, bytes | None]],
+    headers: list[tuple[str, bytes]] | None = None,
+    **config: Any,
+) -> None:
     """Produces (key, value) pairs, by Kafka's partitioner unless `config` says other, until Kafka has them all."""
     # Idempotent: without it, a batch that a new topic's leader refused is written after those that follow it.
     ours = {"bootstrap.servers": settings.kafka_bootstrap, "enable.idempotence": True, "partitioner": "murmur2_random"}
@@ -18,7 +24,11 @@ def write(settings: Settings, topic: str, records: Iterable[tuple[bytes | None, 
     failed: list[str] = []
     for key, value in records:
         producer.produce(
-            settings.topic(topic), value, key, on_delivery=lambda error, _: failed.append(str(error)) if error else None
+            settings.topic(topic),
+            value,
+            key,
+            headers=headers,
+            on_delivery=lambda error, _: failed.append(str(error)) if error else None,
         )
         producer.poll(0)
     left = producer.flush(60)

@@ -1,10 +1,13 @@
 """The order-tracking worker on real Kafka and Cassandra: what it makes of good, bad, misrouted and early records."""
 
 import asyncio
+import os
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,6 +139,26 @@ def test_bad_records_go_to_the_dead_letters_as_they_came_and_stop_nothing(settin
     until(lambda: len(changes(settings)) == 2 and len(dead_letters(settings)) >= len(bad))
     got = Counter((record.key(), record.value(), reason(record)) for record in dead_letters(settings))
     assert got == Counter(bad)
+
+
+def test_records_made_to_stop_a_partition_stop_nothing(settings: Settings, worker: Process, tmp_path: Path) -> None:
+    """A header name that is not UTF-8, a trace of a megabyte, and records that are small only while compressed."""
+    topics_reader.write(settings, "orders", orders(5))
+    until(lambda: changes(settings))
+    (tmp_path / "update").write_bytes(UPDATE.encode(update_message("picked_up", 5)))
+    kcat = ["kcat", "-P", "-b", settings.kafka_bootstrap, "-t", settings.topic("courier-status-updates"), "-k", "5"]
+    bad_name = [*map(os.fsencode, kcat), b"-X", b"topic.partitioner=murmur2_random", b"-H", b"\xff\xfe=1"]
+    subprocess.run([*bad_name, os.fsencode(tmp_path / "update")], check=True, timeout=60)
+    large = {"compression.type": "gzip", "message.max.bytes": 50_000_000}
+    for value in (b"a" * 1_500_000, b"b" * 30_000_000):
+        topics_reader.write(settings, "courier-status-updates", [(b"5", value), (b"6", value)], **large)
+    trace = [("traceparent", b"0" * 1_000_000)]
+    update = UPDATE.encode(update_message("in_transit", 5, occurred_at=T0 + 2000))
+    topics_reader.write(settings, "courier-status-updates", [(b"5", update)], trace, **{"message.max.bytes": 2_000_000})
+    until(lambda: len(changes(settings)) == 3 and len(dead_letters(settings)) == 4)
+    assert [row.status for row in rows(settings, 5)] == ["placed", "picked_up", "in_transit"]
+    assert {reason(record) for record in dead_letters(settings)} == {"invalid_field"}
+    assert sorted(len(record.value() or b"") for record in dead_letters(settings)) == [0, 0, 1_500_000, 1_500_000]
 
 
 def test_a_record_that_another_partitioner_put_elsewhere_is_forwarded_and_applied(
