@@ -209,13 +209,13 @@ def test_duplicates_change_nothing_and_late_scans_are_kept_in_the_history(settin
 def test_a_worker_killed_in_the_middle_of_a_load_loses_and_repeats_nothing(settings: Settings, worker: Process) -> None:
     ids = list(range(1, 401))
     way = ["confirmed", "picked_up", "in_transit", "out_for_delivery", "delivered"]
-    load = orders(*ids) + updates(way, *ids)
+    load = {"orders": orders(*ids), "courier-status-updates": updates(way, *ids)}
 
     def write_slowly() -> None:
-        for at in range(0, len(load), 60):
-            topic = "orders" if at < len(ids) else "courier-status-updates"
-            topics_reader.write(settings, topic, load[at : at + 60])
-            time.sleep(0.5)
+        for topic, records in load.items():
+            for at in range(0, len(records), 60):
+                topics_reader.write(settings, topic, records[at : at + 60])
+                time.sleep(0.5)
 
     with ThreadPoolExecutor(1) as writer:
         writing = writer.submit(write_slowly)
