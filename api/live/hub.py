@@ -5,7 +5,7 @@ what comes, no record can slip through.
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from api.live import cursor, frames
@@ -66,7 +66,7 @@ class Hub:
                 self._send(watching, Position(ring.incarnation, partition, record.offset), record)
 
     def _send(self, watching: list[Connection], position: Position, record: Record) -> None:
-        message = self._message(record)
+        message = self._message(record, position.partition, watching)
         if message is None:
             return
         frame: Frame | None = None
@@ -75,11 +75,16 @@ class Hub:
                 frame = frame or frames.change(position, message)
                 connection.push(frame)
 
-    def _message(self, record: Record) -> Message | None:
+    def _message(self, record: Record, partition: int, watching: Iterable[Connection]) -> Message | None:
+        """The change, or None. One that cannot be read (a worker may be newer than this gateway) is not passed over in
+        silence: who would have got it comes back, and gets a snapshot, in which it is."""
         try:
             message = self._decode(record.value)
         except (Undecodable, UnknownSchema) as error:
-            _log.error("undecodable_change", offset=record.offset, error=str(error))
+            _log.error("undecodable_change", partition=partition, offset=record.offset, error=str(error))
+            self._ring().mark_unreadable(partition, record)
+            for connection in tuple(watching):
+                connection.end(RESTART)
             return None
         if str(message["id_user"]).encode() != record.key:
             _log.error("change_under_another_key", offset=record.offset)
@@ -110,12 +115,11 @@ class Hub:
         """
         ring = self._ring()
         connection.partition = partition = self.partition_of(connection.id_user)
-        resumed = position is not None and ring.covers(position, partition)
+        resumed = position is not None and ring.covers(position, partition, connection.key)
         if position is None or not resumed:
             position = ring.position(partition)
         else:
-            for record in ring.since(position, connection.key):
-                connection.replay(self._replayed(connection, record))
+            connection.replay(self._missed(ring, position, connection.key), self._replayed(connection, ring))
             self.caught_up(connection)
         self._add(connection)
         return Joined(frames.hello(cursor.encode(position), self._heartbeat, resumed), resumed, position)
@@ -155,15 +159,20 @@ class Hub:
         for connection in self.connections:
             connection.end(close)
 
-    def _replayed(self, connection: Connection, record: Record) -> Callable[[], Frame | None]:
-        def made() -> Frame | None:
-            message = self._message(record)
+    @staticmethod
+    def _missed(ring: Ring, position: Position, key: bytes) -> Iterator[Record]:
+        """Up to now: what comes is pushed. Records are linked, so those that the ring lets go meanwhile stay."""
+        end = ring.next(position.partition)
+        return itertools.takewhile(lambda record: record.offset < end, ring.since(position, key))
+
+    def _replayed(self, connection: Connection, ring: Ring) -> Callable[[Record], Frame | None]:
+        def made(record: Record) -> Frame | None:
+            message = self._message(record, connection.partition, [connection])
             if message is None or not connection.wants(message["id_order"]):
                 return None
-            position = Position(incarnation, connection.partition, record.offset)
+            position = Position(ring.incarnation, connection.partition, record.offset)
             return frames.change(position, message, live=False)
 
-        incarnation = self._ring().incarnation
         return made
 
     def _add(self, connection: Connection) -> None:

@@ -35,6 +35,7 @@ class _Log:
         self.records: deque[Record] = deque()
         self.first: dict[bytes, Record] = {}
         self.last: dict[bytes, Record] = {}
+        self.unreadable: dict[bytes, int] = {}  # by user, the offset of its latest record that is
 
     def append(self, record: Record) -> None:
         self.records.append(record)
@@ -52,6 +53,8 @@ class _Log:
             del self.first[record.key], self.last[record.key]
         else:
             self.first[record.key] = record.later
+        if self.unreadable.get(record.key) == record.offset:
+            del self.unreadable[record.key]
         self.floor = record.offset + 1
         return record
 
@@ -107,16 +110,22 @@ class Ring:
         if log.records:
             heapq.heappush(self._oldest, (log.records[0].timestamp, partition))
 
+    def mark_unreadable(self, partition: int, record: Record) -> None:
+        """Nobody can be sent this record: from a position before it, its user does not resume any more."""
+        log = self._logs[partition]
+        if record.offset >= log.floor:
+            log.unreadable[record.key] = max(record.offset, log.unreadable.get(record.key, -1))
+
     def is_of(self, position: Position, partition: int) -> bool:
         """Whether the position is of this incarnation and that partition."""
         return position.incarnation == self.incarnation and position.partition == partition
 
-    def covers(self, position: Position, partition: int) -> bool:
-        """Whether all that came after `position` in that partition is held: then a resume has no gap."""
+    def covers(self, position: Position, partition: int, key: bytes) -> bool:
+        """Whether all of that user's that came after `position` in that partition can be sent: a resume has no gap."""
         if not self.is_of(position, partition):
             return False
         log = self._logs[partition]
-        return log.floor <= position.offset + 1 <= log.next
+        return log.floor <= position.offset + 1 <= log.next and position.offset >= log.unreadable.get(key, -1)
 
     def since(self, position: Position, key: bytes) -> Iterator[Record]:
         """A user's records after a position that `covers` said yes to."""

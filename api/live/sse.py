@@ -42,11 +42,11 @@ async def serve(request: Request, gateway: Gateway) -> Response:
         raise problem(refused.close, refused.detail) from refused
     try:
         await session.prepare()
+        if session.connection.closing is not None:
+            raise problem(session.connection.closing)
     except BaseException:
-        session.connection.gone()
+        session.connection.release()
         raise
-    if session.connection.closing is not None:
-        raise problem(session.connection.closing)
     return EventStream(session, gateway.admission.foreign_origin(request))
 
 

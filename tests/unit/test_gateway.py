@@ -28,7 +28,7 @@ async def test_it_waits_for_what_another_one_has_read() -> None:
     assert not waiting.done()
     gateway.hub.feed(MINE, [Record(0, 0, b"7", b"")])
     await waiting
-    assert gateway.hub.ring is not None and gateway.hub.ring.covers(cursor, MINE)
+    assert gateway.hub.ring is not None and gateway.hub.ring.covers(cursor, MINE, b"42")
 
 
 async def test_it_does_not_wait_for_ever_for_a_cursor_that_was_made_up() -> None:

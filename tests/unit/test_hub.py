@@ -1,5 +1,6 @@
 """The hub sends each change to those who watch, made once, and decodes nobody else's."""
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -167,11 +168,60 @@ async def test_a_new_ring_cuts_everybody_and_old_cursors_are_not_resumed() -> No
     assert not stage.connect(position=Position("I", partition_of(b"42", PARTITIONS), -1)).joined.resumed
 
 
+@pytest.mark.parametrize("value", [b"garbage", b"", b"\0\x7f\xff\xff\xffof a newer worker"])
+async def test_a_change_that_cannot_be_read_is_not_missed_in_silence(value: bytes) -> None:
+    """Who watches is cut, and gets a snapshot; from after it one resumes again."""
+    stage, mine = Stage(), partition_of(b"42", PARTITIONS)
+    stage.publish(change("placed", 1))
+    one, bystander = stage.connect(), stage.connect(user_elsewhere(42))
+    stage.publish(change("confirmed", 2), value=value)
+    assert one.connection.closing is RESTART
+    assert bystander.connection.closing is None
+    assert not stage.connect(position=Position("I", mine, 0)).joined.resumed
+    stage.publish(change("picked_up", 3))
+    assert await stage.connect(position=Position("I", mine, 1)).versions() == [3]
+    assert stage.connect(user_elsewhere(42), Position("I", mine, 0)).joined.resumed
+
+
+async def test_nor_is_one_that_nobody_watched_when_it_came() -> None:
+    stage, before = Stage(), Position("I", partition_of(b"42", PARTITIONS), 0)
+    stage.publish(change("placed", 1), change("confirmed", 2))
+    stage.publish(change("picked_up", 3), value=b"garbage")
+    stage.publish(change("in_transit", 4))
+    resumed = stage.connect(position=before)
+    assert await resumed.versions() == [2]
+    assert resumed.connection.closing is RESTART
+    assert not stage.connect(position=before).joined.resumed
+
+
+async def test_what_is_missed_costs_no_memory_and_is_there_though_the_ring_lets_it_go() -> None:
+    stage = Stage()
+    stage.publish(*[change("in_transit", n) for n in range(1, 51)])
+    stage.decoded.clear()
+    resumed = stage.connect(position=Position("I", partition_of(b"42", PARTITIONS), -1))
+    assert stage.decoded == []
+    stage.publish(change("in_transit", 51))
+    stage.ring.expire(10**9)
+    assert stage.ring.changes == 0
+    stage.publish(change("in_transit", 52))
+    assert await resumed.versions() == list(range(1, 53))
+
+
+async def test_a_refused_connection_leaves_its_socket_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.live.connection.CLOSE_SECONDS", 0)
+    stage = Stage()
+    refused, left, ended = stage.connect(), stage.connect(), stage.connect()
+    ended.connection.end(RESTART)
+    for tap in (refused, ended):
+        tap.connection.release()
+    left.connection.gone()
+    await asyncio.sleep(0.05)
+    assert (refused.aborted, ended.aborted, left.aborted) == (0, 0, 1)
+
+
 async def test_records_that_are_no_change_of_that_user_are_passed_over() -> None:
     stage = Stage()
     tap = stage.connect()
-    stage.publish(change("placed", 1), value=b"garbage")
-    stage.publish(change("placed", 1), value=b"")
     stage.publish(change("placed", 1), value=CHANGED.encode(change("placed", 1, id_user=43)))
     wrong = (tap.connection.partition + 1) % PARTITIONS
     stage.publish(change("placed", 1), partition=wrong)

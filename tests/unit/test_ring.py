@@ -28,7 +28,7 @@ def test_a_cursor_is_covered_from_just_before_the_floor_to_the_last_record_read(
     full = ring(start=10)
     for offset in range(10, 15):
         full.append(0, record(offset))
-    covered = [offset for offset in range(20) if full.covers(Position("I", 0, offset), 0)]
+    covered = [offset for offset in range(20) if full.covers(Position("I", 0, offset), 0, b"1")]
     assert covered == [9, 10, 11, 12, 13, 14]
     assert full.position(0) == Position("I", 0, 14)
 
@@ -36,15 +36,15 @@ def test_a_cursor_is_covered_from_just_before_the_floor_to_the_last_record_read(
 def test_a_cursor_of_another_incarnation_or_partition_is_not_covered() -> None:
     full = ring()
     full.append(0, record(0))
-    assert full.covers(Position("I", 0, 0), 0)
-    assert not full.covers(Position("J", 0, 0), 0)
-    assert not full.covers(Position("I", 1, -1), 0)
-    assert not full.covers(Position("I", 99, 0), 0)
+    assert full.covers(Position("I", 0, 0), 0, b"1")
+    assert not full.covers(Position("J", 0, 0), 0, b"1")
+    assert not full.covers(Position("I", 1, -1), 0, b"1")
+    assert not full.covers(Position("I", 99, 0), 0, b"1")
 
 
 def test_a_topic_that_is_empty_covers_the_beginning() -> None:
     assert ring().position(1) == Position("I", 1, -1)
-    assert ring().covers(Position("I", 1, -1), 1)
+    assert ring().covers(Position("I", 1, -1), 1, b"1")
 
 
 def test_what_is_too_old_goes_and_its_cursors_are_no_longer_covered() -> None:
@@ -53,11 +53,11 @@ def test_what_is_too_old_goes_and_its_cursors_are_no_longer_covered() -> None:
     full.append(0, record(1, timestamp=5_000))
     full.expire(11_001)
     assert (full.floor(0), full.changes) == (1, 1)
-    assert not full.covers(Position("I", 0, -1), 0)
-    assert full.covers(Position("I", 0, 0), 0), "nothing after it is missing"
+    assert not full.covers(Position("I", 0, -1), 0, b"1")
+    assert full.covers(Position("I", 0, 0), 0, b"1"), "nothing after it is missing"
     full.expire(10**9)
     assert (full.floor(0), full.next(0), full.changes, full.bytes) == (2, 2, 0, 0)
-    assert full.covers(Position("I", 0, 1), 0), "who has seen all resumes, however long ago that was"
+    assert full.covers(Position("I", 0, 1), 0, b"1"), "who has seen all resumes, however long ago that was"
 
 
 def test_over_its_bytes_the_oldest_goes_whichever_partition_it_is_in() -> None:
