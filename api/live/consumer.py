@@ -88,16 +88,19 @@ class ChangesConsumer:
         try:
             await consumer.start()
             consumer.assign(partitions)
-            await self._begin(consumer, topic.incarnation, partitions)
+            end = await self._begin(consumer, topic.incarnation, partitions)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._follow(consumer))
+                group.create_task(self._follow(consumer, end))
                 group.create_task(self._watch(topic))
         finally:
             await consumer.stop()
 
-    async def _begin(self, consumer: AIOKafkaConsumer, incarnation: str, partitions: Sequence[TopicPartition]) -> None:
-        """Goes on where the ring ends, if that is still there; else fills a new one."""
-        first, end = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
+    async def _begin(
+        self, consumer: AIOKafkaConsumer, incarnation: str, partitions: Sequence[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """Goes on where the ring ends, if that is still there; else begins a new one. Gives the ends of the log."""
+        first: dict[TopicPartition, int] = await consumer.beginning_offsets(partitions)
+        end: dict[TopicPartition, int] = await consumer.end_offsets(partitions)
         ring = self._hub.ring
         if ring is None or not _continues(ring, incarnation, first, end):
             self.full = False
@@ -105,11 +108,7 @@ class ChangesConsumer:
             self._hub.begin(ring)
         for partition in partitions:
             consumer.seek(partition, ring.next(partition.partition))
-        while any(ring.next(partition.partition) < end[partition] for partition in partitions):
-            await self._read(consumer)
-        if not self.full:
-            _log.info("ring_full", incarnation=incarnation, changes=ring.changes, bytes=ring.bytes)
-        self.full = True
+        return end
 
     async def _new_ring(self, consumer: AIOKafkaConsumer, incarnation: str, end: dict[TopicPartition, int]) -> Ring:
         back_to = self._clock() - int(self._settings.ring_seconds * 1000)
@@ -117,7 +116,15 @@ class ChangesConsumer:
         starts = {at.partition: found[at].offset if found[at] else end[at] for at in end}
         return Ring(incarnation, starts, self._settings.ring_seconds, self._settings.ring_bytes)
 
-    async def _follow(self, consumer: AIOKafkaConsumer) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer, end: dict[TopicPartition, int]) -> None:
+        """Up to `end`, where the ring is full, and on."""
+        while any(self._next(at) < end[at] for at in end):
+            await self._read(consumer)
+        if not self.full:
+            self.full = True
+            ring = self._hub.ring
+            assert ring is not None
+            _log.info("ring_full", incarnation=ring.incarnation, changes=ring.changes, bytes=ring.bytes)
         while True:
             await self._read(consumer)
 
