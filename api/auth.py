@@ -20,10 +20,16 @@ SCOPES = (ORDERS_WRITE, STATUS_WRITE, ORDERS_READ, OPS)
 
 ALGORITHM = "HS256"
 SECRET_LENGTH = 32  # bytes, RFC 7518 section 3.2: a key of the hash's size or larger
+TEXT_LENGTH = 200
 
 
 class InvalidToken(Exception):
-    """The token is not ours, not for us, malformed or expired; the text is for a person."""
+    """The token is not ours, not for us, malformed or expired; the text is for a person.
+
+    It may quote the token, so it is made fit for an answer: short, and without halves of characters."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text[:TEXT_LENGTH].encode("utf-8", "backslashreplace").decode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +83,12 @@ def _caller(claims: dict[str, Any]) -> Caller:
         raise InvalidToken("scope is not a string")
     if courier is not None and not (isinstance(courier, str) and 1 <= len(courier) <= WORD_LENGTH):
         raise InvalidToken("courier is not a name")
-    return Caller(claims.get("sub", ""), frozenset(scope.split()), courier, int(claims["exp"]))
+    sub = claims.get("sub", "")
+    try:
+        f"{sub}{courier}".encode()
+    except UnicodeEncodeError as error:
+        raise InvalidToken("sub or courier is no text") from error
+    return Caller(sub, frozenset(scope.split()), courier, int(claims["exp"]))
 
 
 def issue_token(

@@ -7,7 +7,7 @@ import time
 import jwt
 import pytest
 
-from api.auth import OPS, ORDERS_READ, STATUS_WRITE, Authenticator, Caller, InvalidToken, issue_token
+from api.auth import OPS, ORDERS_READ, STATUS_WRITE, TEXT_LENGTH, Authenticator, Caller, InvalidToken, issue_token
 
 SECRET = "a secret of the tests, 32 bytes long or more"
 # The tokens of the tables below are made when this is imported: those that are good are so for days.
@@ -78,6 +78,9 @@ REFUSED = {
     + "."
     + part({"aud": "lacak", "exp": NOW + DAY, "scope": "ops"})
     + ".",
+    "half a character in crit": part({"alg": "HS256", "crit": ["\ud800" * 1000]}) + ".e30.AAAA",
+    "half a character in sub": signed({"sub": "\ud800"}),
+    "half a character in courier": signed({"courier": "\ud800"}),
     "brackets": base64.urlsafe_b64encode(b"[" * 9000).decode() + ".e30.AAAA",
     "empty": "",
     "no token at all": "nonsense",
@@ -87,8 +90,11 @@ REFUSED = {
 
 @pytest.mark.parametrize("token", REFUSED.values(), ids=REFUSED.keys())
 def test_a_token_is_refused(token: str) -> None:
-    with pytest.raises(InvalidToken):
+    with pytest.raises(InvalidToken) as refused:
         authenticator().verify(token)
+    text = str(refused.value)
+    assert text.encode(), "it can be answered with"
+    assert len(text) <= 6 * TEXT_LENGTH, "and is no echo"
 
 
 def test_the_signature_of_one_token_does_not_fit_another_payload() -> None:
