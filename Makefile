@@ -30,7 +30,7 @@ logs: .venv/ready ## the end of each log (FOLLOW=1: and what comes)
 	@$(STACK) logs $(if $(FOLLOW),--follow)
 
 test: .venv/ready tools ## all tests, on a Kafka and a Cassandra of their own
-	$(PYTEST) tests/unit
+	$(PYTEST) tests/unit tests/model
 	cd clients/js && npm test && npm run types
 	$(PYTEST) tests/integration
 	$(PYTEST) tests/e2e
