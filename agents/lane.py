@@ -37,6 +37,9 @@ from streams.order import (
 from tables.orders import WAITS_MS, Current, OrderWrite, StoredOrder, Waiting, expires_at
 
 
+_APPLIED, _LATE, _DUPLICATE, _REJECTED = map(metrics.OUTCOMES.labels, ("applied", "late", "duplicate", "rejected"))
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One applied change to publish."""
@@ -102,21 +105,21 @@ class _Batch:
         if isinstance(outcome, Applied):
             self._applied(entry, outcome.row, record.headers)
         elif isinstance(outcome, Late):
-            metrics.OUTCOMES.labels("late").inc()
+            _LATE.inc()
             self._touch(entry, outcome.row)
         elif isinstance(outcome, Duplicate):
-            metrics.OUTCOMES.labels("duplicate").inc()
+            _DUPLICATE.inc()
         else:
             self.reject(Rejection(record, outcome.reason, outcome.detail))
 
     def reject(self, rejection: Rejection) -> None:
         """Sends a record to `courier-status-rejected`."""
-        metrics.OUTCOMES.labels("rejected").inc()
+        _REJECTED.inc()
         metrics.REJECTED.labels(rejection.reason).inc()
         self.effects.rejections.append(rejection)
 
     def _applied(self, entry: _Entry, row: Row, headers: Headers) -> None:
-        metrics.OUTCOMES.labels("applied").inc()
+        _APPLIED.inc()
         self._touch(entry, row)
         self.effects.events.append(Event(entry.order, row, traceparent(headers)))
 
@@ -250,7 +253,7 @@ class Lane:
     @staticmethod
     def _placed_before(there: Order, order: Order, record: Record, batch: _Batch) -> None:
         if same_order(there, order):
-            metrics.OUTCOMES.labels("duplicate").inc()
+            _DUPLICATE.inc()
         else:
             batch.reject(Rejection(record, Reason.CONFLICTING_ORDER, "an order of other content has this id"))
 

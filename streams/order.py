@@ -6,7 +6,7 @@ integers: milliseconds since 1970 in UTC.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -218,20 +218,13 @@ def judge(rows: Sequence[Row], update: Update) -> Outcome:
     full = Rejected(Reason.TOO_MANY_UPDATES, f"the history holds {len(rows)} rows")
     if occurred_at < since and not is_progress(now.status, update.status):
         # Late rows count towards the bound too: a history that late scans could grow for ever would be no bound.
-        return full if len(rows) >= MAX_ROWS else Late(_row(rows, update, occurred_at))
+        return full if len(rows) >= MAX_ROWS else Late(_row(rows, update, occurred_at, None, None, update.eta))
     if update.status not in TRANSITIONS[now.status]:
         return Rejected(Reason.ILLEGAL_TRANSITION, f"{now.status} -> {update.status}")
     if len(rows) >= MAX_ROWS:
         return full
-    row = _row(rows, update, occurred_at)
-    return Applied(
-        replace(
-            row,
-            previous_status=now.status,
-            version=(now.version or 0) + 1,
-            eta=update.eta if update.eta is not None else now.eta,
-        )
-    )
+    eta = update.eta if update.eta is not None else now.eta
+    return Applied(_row(rows, update, occurred_at, now.status, (now.version or 0) + 1, eta))
 
 
 def fold(rows: Sequence[Row], update: Update) -> tuple[list[Row], Outcome]:
@@ -247,12 +240,19 @@ def fold(rows: Sequence[Row], update: Update) -> tuple[list[Row], Outcome]:
     return list(rows), outcome
 
 
-def _row(rows: Sequence[Row], update: Update, occurred_at: int) -> Row:
+def _row(
+    rows: Sequence[Row],
+    update: Update,
+    occurred_at: int,
+    previous_status: str | None,
+    version: int | None,
+    eta: int | None,
+) -> Row:
     return Row(
         number=len(rows) + 1,
         status=update.status,
-        previous_status=None,
-        version=None,
+        previous_status=previous_status,
+        version=version,
         occurred_at=occurred_at,
         recorded_at=update.recorded_at,
         event_id=update.event_id,
@@ -261,7 +261,7 @@ def _row(rows: Sequence[Row], update: Update, occurred_at: int) -> Row:
         note=update.note,
         latitude=update.latitude,
         longitude=update.longitude,
-        eta=update.eta,
+        eta=eta,
         position=update.position,
     )
 
