@@ -28,6 +28,7 @@ TOO_LARGE = ProblemType("too-large", 413, "The body is larger than 1 MiB")
 NOT_JSON_TYPE = ProblemType("unsupported-media-type", 415, "The body must be application/json")
 VALIDATION = ProblemType("validation", 422, "Some fields are not valid")
 TOO_MANY = ProblemType("too-many", 429, "Too many at once")
+HEAD_TOO_LARGE = ProblemType("head-too-large", 431, "Request line and headers are larger than 64 KiB")
 INTERNAL = ProblemType("internal", 500, "We failed; it is logged")
 NOT_TAKEN = ProblemType("not-taken", 503, "Kafka did not confirm the record in time: send it again")
 STORE_AWAY = ProblemType("store-away", 503, "Orders cannot be read at the moment: try again")
@@ -45,6 +46,7 @@ ALL = (
     NOT_JSON_TYPE,
     VALIDATION,
     TOO_MANY,
+    HEAD_TOO_LARGE,
     INTERNAL,
     NOT_TAKEN,
     STORE_AWAY,

@@ -7,6 +7,7 @@ import socket
 import uvicorn
 
 from api.app import FACTORIES, App
+from api.http_head import BoundedHttp
 from streams.settings import Settings
 
 GRACE_SECONDS = 10  # for requests under way, after the live connections have said goodbye
@@ -44,7 +45,7 @@ def make_server(name: str, settings: Settings) -> Server:
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
-        http="httptools",
+        http=BoundedHttp,
         ws_per_message_deflate=False,
         ws_max_size=4096,
         ws_ping_interval=25,
