@@ -119,7 +119,7 @@ def _judged(raw: Any, index: int, context: Context) -> Message | Problem:
         update = BatchedStatus.model_validate(raw)
         return _status_message(update, update.id_order, context, f"updates[{index}].")
     except pydantic.ValidationError as error:
-        return invalid(error.errors(), ("updates", index))
+        return invalid(error.errors(include_url=False, include_input=False), ("updates", index))
     except Problem as problem:
         return problem
 

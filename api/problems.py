@@ -4,6 +4,7 @@ A problem's `type` is `urn:lacak:problem:<name>` and never changes; `errors[]` n
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -19,6 +20,9 @@ from tables.orders import BadCursor, StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
+# A body of 1 MiB may hold 100,000 unknown fields, or one with a name of that size: the answer is no echo of it.
+MAX_ERRORS = 50
+MAX_NAME = 200
 
 _log = log.get(__name__)
 
@@ -56,10 +60,10 @@ class Problem(HTTPException):
 
 
 def invalid(errors: Iterable[Mapping[str, Any]], prefix: tuple[int | str, ...] = ()) -> Problem:
-    """The problem of pydantic's errors, their fields named like `updates[3].latitude`."""
+    """The problem of pydantic's errors, their fields named like `updates[3].latitude`; of the first MAX_ERRORS."""
     named = [
-        {"field": field_name((*prefix, *error["loc"])), "detail": error["msg"].removeprefix("Value error, ")}
-        for error in errors
+        {"field": field_name((*prefix, *error["loc"]))[:MAX_NAME], "detail": error["msg"].removeprefix("Value error, ")}
+        for error in islice(errors, MAX_ERRORS)
     ]
     return Problem(VALIDATION, "; ".join(f"{e['field']}: {e['detail']}" for e in named[:3]), errors=named)
 
@@ -82,7 +86,7 @@ def _of_validation(error: RequestValidationError) -> Problem:
         if one["type"] == "json_invalid":
             return Problem(NOT_JSON, f"{one['ctx']['error']} at byte {one['loc'][-1]}")
     # The first part of a loc says where the field was: body, path, query.
-    return invalid([{**one, "loc": one["loc"][1:]} for one in errors])
+    return invalid({**one, "loc": one["loc"][1:]} for one in errors)
 
 
 def _of_http(error: StarletteHTTPException) -> Problem:

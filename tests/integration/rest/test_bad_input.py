@@ -133,6 +133,17 @@ def test_every_bad_field_is_named(api: Rest) -> None:
     assert fields(answer) == ["id_order", "id_user", "jumlah"]
 
 
+def test_an_answer_is_no_echo_of_a_body_of_100_000_unknown_fields_or_of_a_name_without_end(api: Rest) -> None:
+    many = {**ORDER, **{f"f{n}": 1 for n in range(80_000)}}
+    answer = api.post(ORDERS, many, writer(api))
+    assert len(fields(answer)) == 50
+    long = api.post(ORDERS, {**ORDER, "x" * 1_000_000: 1}, writer(api))
+    assert fields(long) == ["x" * 200]
+    assert len(answer.content) + len(long.content) < 20_000
+    batch = api.post(BATCH, {"updates": [{**UPDATE, "id_order": 1, **{f"f{n}": 1 for n in range(1000)}}]}, writer(api))
+    assert len(batch.json()["results"][0]["problem"]["errors"]) == 50
+
+
 @pytest.mark.parametrize("id_order", ["0", "abc", "1.0", str(BIG), "-1", "01", "1_0", "%20", "%FF"])
 def test_an_id_in_a_path_that_is_none_is_named_too(api: Rest, id_order: str) -> None:
     assert fields(api.post(f"/v1/orders/{id_order}/status", UPDATE, writer(api))) == ["id_order"]
