@@ -60,7 +60,7 @@ def create_api(settings: Settings) -> App:
 
     app = _app(settings, lifespan)
     _add_api(app, settings, services)
-    app.include_router(health_routes({"kafka": lambda: services.intake.ready}))
+    app.include_router(health_routes({"kafka": lambda: services.intake.ready}, lambda: services.failed))
     return app
 
 
@@ -80,7 +80,7 @@ def create_gateway(settings: Settings) -> App:
 
     app = _app(settings, lifespan)
     _add_live(app, gateway)
-    app.include_router(health_routes({"live": lambda: gateway.ready}))
+    app.include_router(health_routes({"live": lambda: gateway.ready}, lambda: gateway.failed or store.failed))
     return app
 
 
@@ -100,7 +100,8 @@ def create_web(settings: Settings) -> App:
     app = _app(settings, lifespan)
     _add_api(app, settings, services)
     _add_live(app, gateway)
-    app.include_router(health_routes({"kafka": lambda: services.intake.ready, "live": lambda: gateway.ready}))
+    checks = {"kafka": lambda: services.intake.ready, "live": lambda: gateway.ready}
+    app.include_router(health_routes(checks, lambda: services.failed or gateway.failed))
     page.add_page(app)
     return app
 

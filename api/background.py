@@ -16,6 +16,11 @@ def start(work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
     return task
 
 
+def failed(task: asyncio.Task[None] | None) -> bool:
+    """Whether the task has ended by an error: only a restart brings it back."""
+    return task is not None and task.done() and not task.cancelled() and task.exception() is not None
+
+
 async def stop(task: asyncio.Task[None] | None) -> None:
     """Cancels the task and waits for its end."""
     if task is not None:

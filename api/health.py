@@ -14,12 +14,20 @@ from api.requests import Json
 Check = Callable[[], bool]
 
 
-def health_routes(checks: Mapping[str, Check]) -> APIRouter:
-    """/healthz, /readyz (all `checks` hold), /metrics."""
+def health_routes(checks: Mapping[str, Check], failed: Check) -> APIRouter:
+    """/healthz (nothing that runs in the background has `failed`), /readyz (and all `checks` hold), /metrics."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/healthz", response_model=answers.Alive, summary="The process answers")
+    @router.get(
+        "/healthz",
+        response_model=answers.Alive,
+        summary="The process works",
+        responses=documented(UNAVAILABLE),
+    )
     async def healthz() -> Json:
+        """503 asks for a restart: a part has failed for good. What is only away does not count."""
+        if failed():
+            raise Problem(UNAVAILABLE, "a background task has failed; the log says why. Restart this process")
         return Json({"status": "alive"})
 
     @router.get(
@@ -31,8 +39,8 @@ def health_routes(checks: Mapping[str, Check]) -> APIRouter:
     async def readyz() -> Json:
         """503 names what is not there. Cassandra is none of it: without it updates are taken all the same."""
         found = {name: check() for name, check in checks.items()}
-        if not all(found.values()):
-            missing = ", ".join(name for name, there in found.items() if not there)
+        if failed() or not all(found.values()):
+            missing = ", ".join(name for name, there in found.items() if not there) or "see /healthz"
             raise Problem(UNAVAILABLE, f"not ready: {missing}", ready=False, checks=found)
         return Json({"ready": True, "checks": found})
 

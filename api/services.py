@@ -37,6 +37,11 @@ class Services:
         lease = NodeLease(store.orders)
         return cls(settings, Intake(settings), store, lease, Ids(lease), wall_clock)
 
+    @property
+    def failed(self) -> bool:
+        """Whether the work of one of them has ended by an error."""
+        return self.intake.failed or self.store.failed or self.lease.failed
+
     async def start(self) -> None:
         """Begins to connect; returns at once."""
         await self.intake.start()

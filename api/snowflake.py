@@ -71,6 +71,11 @@ class NodeLease:
             raise NoIds("no node number is leased")
         return self._node
 
+    @property
+    def failed(self) -> bool:
+        """Whether its work has ended by an error."""
+        return background.failed(self._task)
+
     async def start(self) -> None:
         self._task = background.start(self._keep(), "node-lease")
 

@@ -26,6 +26,11 @@ class Store:
             raise StoreUnavailable("not connected yet")
         return self._orders
 
+    @property
+    def failed(self) -> bool:
+        """Whether its work has ended by an error."""
+        return background.failed(self._task)
+
     async def start(self) -> None:
         self._task = background.start(self._keep_trying(), "store")
 

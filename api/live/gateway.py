@@ -59,6 +59,11 @@ class Gateway:
         return self._consumer.full and self._consumer.heard and not self._draining
 
     @property
+    def failed(self) -> bool:
+        """Whether the consumer or the heartbeats have ended by an error."""
+        return any(map(background.failed, self._tasks))
+
+    @property
     def secure_cookies(self) -> bool:
         """Whether cookies only travel over TLS."""
         return self._settings.secure_cookies
