@@ -44,6 +44,11 @@ class Intake:
         self._task: asyncio.Task[None] | None = None
         self.ready = False
 
+    @property
+    def failed(self) -> bool:
+        """Whether its work has ended by an error."""
+        return background.failed(self._task)
+
     async def start(self) -> None:
         self._task = background.start(self._keep_connected(), "intake")
 
@@ -79,7 +84,8 @@ class Intake:
         topic = records[indexes[0]].topic.name
         try:
             async with asyncio.timeout_at(deadline):
-                sent.extend([await self._append(producer, records[index]) for index in indexes])
+                for index in indexes:
+                    sent.append(await self._append(producer, records[index]))  # noqa: PERF401 - keeps those before a time-out
                 await asyncio.wait(sent)
         except TimeoutError:
             _log.warning("kafka_timeout", topic=topic, records=len(indexes))
@@ -89,7 +95,7 @@ class Intake:
             taken[index] = self._confirmed(producer, topic, confirmed)
 
     def _confirmed(self, producer: AIOKafkaProducer, topic: str, sent: "asyncio.Future[object]") -> bool:
-        if not sent.done():
+        if not sent.done() or sent.cancelled():
             return False
         error = sent.exception()
         if isinstance(error, KafkaError):
