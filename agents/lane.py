@@ -36,7 +36,6 @@ from streams.order import (
 )
 from tables.orders import WAITS_MS, Current, OrderWrite, StoredOrder, Waiting, expires_at
 
-
 _APPLIED, _LATE, _DUPLICATE, _REJECTED = map(metrics.OUTCOMES.labels, ("applied", "late", "duplicate", "rejected"))
 
 
