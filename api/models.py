@@ -4,6 +4,7 @@ A range stands in streams/messages.py and is only quoted here for OpenAPI: the m
 functions that the worker uses, so that REST never takes what the worker rejects for what it is in itself.
 """
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, WithJsonSchema
@@ -28,6 +29,9 @@ from streams.topics import plain_decimal
 
 EXACT_FLOAT = 2**53  # a JSON number written as a float is the number meant only up to here
 BATCH_MAX = 500
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 def _id(value: object) -> object:
@@ -48,7 +52,9 @@ def _whole(value: object) -> object:
 def _time(value: object) -> int:
     if not isinstance(value, str):
         raise ValueError("not a string with an RFC 3339 time")
-    ms = parse_time(value)
+    ms = parse_time(value.upper())
+    if not _RFC_3339.fullmatch(value):  # Python's parser takes the whole of ISO 8601, weeks and all
+        raise ValueError("not an RFC 3339 time, such as 2026-11-24T09:30:00+07:00")
     if not TIME_MIN <= ms <= TIME_MAX:
         raise ValueError("not in the years 2000 to 2038")
     return ms

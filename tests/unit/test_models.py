@@ -80,11 +80,32 @@ class At(Strict):
         ("2026-01-02T10:00:00+07:00", "2026-01-02T03:00:00Z"),
         ("2026-01-01T20:00:00.123456-07:00", "2026-01-02T03:00:00.123Z"),
         ("2000-01-01T00:00:00.000Z", "2000-01-01T00:00:00Z"),
+        ("2026-01-02 03:00:00z", "2026-01-02T03:00:00Z"),
+        ("2026-01-02t03:00:00.1-00:00", "2026-01-02T03:00:00.100Z"),
         ("2038-12-31T23:59:59.999Z", "2038-12-31T23:59:59.999Z"),
     ],
 )
 def test_a_time_may_have_any_offset(text: str, utc: str) -> None:
     assert At.model_validate({"value": text}).value == parse_time(utc)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-W01-1T00:00:00Z",
+        "20260101T000000Z",
+        "2026-01-01X00:00:00Z",
+        "2026-01-01T00Z",
+        "2026-01-01T00:00:00,5Z",
+        "2026-01-01T00:00:00+07:00:30",
+        "2016-12-31T23:59:60Z",
+        "２０２６-01-01T00:00:00Z",
+        "2026-01-01T00:00:00Z\n",
+    ],
+)
+def test_a_time_of_another_form_is_none(text: str) -> None:
+    with pytest.raises(pydantic.ValidationError):
+        At.model_validate({"value": text})
 
 
 def test_every_status_is_taken_since_the_pipeline_judges() -> None:
