@@ -26,10 +26,10 @@ _log = log.get(__name__)
 async def serve(socket: WebSocket, gateway: Gateway) -> None:
     """One WebSocket from handshake to close. A browser cannot see why a handshake was refused, so whoever may know is
     accepted first, and told by the close code."""
+    _hide_query(socket)
     if not gateway.admission.origin_is_allowed(socket):
         await socket.close(POLICY.code)  # before accepting: HTTP 403
         return
-    _hide_query(socket)
     await socket.accept(subprotocol(socket))
     try:
         session = await gateway.open(TRANSPORT, socket)
@@ -41,7 +41,7 @@ async def serve(socket: WebSocket, gateway: Gateway) -> None:
 
 
 def _hide_query(socket: WebSocket) -> None:
-    """Uvicorn logs the path of every WebSocket that is accepted: a ticket has no business in there."""
+    """Uvicorn logs the path of every WebSocket, accepted or refused: a ticket has no business in there."""
     assert socket.query_params is socket.query_params, "Starlette keeps what it has parsed"
     socket.scope["query_string"] = b""
 

@@ -1,16 +1,20 @@
 """Who gets in, from where, for how long."""
 
 import asyncio
+import base64
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from api.live.snapshot import Snapshots
 from live_clients import TRANSPORTS, bearer, journey, publish, query, sse, token, until_served, websocket
 from rest import Rest, problem, running
 from streams.settings import Settings
+from tables.orders import StoreUnavailable
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,44 @@ async def test_tickets_are_not_logged(gateway: Rest, user: int, caplog: pytest.L
         await client.next("snapshot")
     assert '"WebSocket /v1/live" [accepted]' in caplog.text
     assert once not in caplog.text
+
+
+async def test_nor_are_those_of_a_page_that_is_refused(
+    gateway: Rest, user: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    once = ticket(gateway, user)
+    assert await refused_handshake(gateway, {"Origin": "https://elsewhere.example"}, query(ticket=once)) == 403
+    assert '"WebSocket /v1/live" 403' in caplog.text
+    assert once not in caplog.text
+
+
+async def test_a_token_that_no_answer_can_quote_is_refused_like_any_other(gateway: Rest) -> None:
+    """Half a character in `crit`, which the refusal names."""
+    head = base64.urlsafe_b64encode(b'{"alg": "HS256", "crit": ["\\ud800"]}').decode().rstrip("=")
+    headers = {"Authorization": f"Bearer {head}.e30.AAAA"}
+    assert await close_code(gateway, "", headers) == 4001
+    problem(gateway.get("/v1/live/sse", headers), 401, "unauthenticated")
+    problem(gateway.client.post("/v1/live/tickets", headers=headers), 401, "unauthenticated")
+
+
+async def test_a_refused_stream_does_not_cost_the_next_request_its_connection(
+    gateway: Rest, user: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy sends other people's requests over it."""
+
+    async def away(self: Snapshots, id_user: int, only: frozenset[int] | None) -> Any:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(Snapshots, "read", away)
+    monkeypatch.setattr("api.live.connection.CLOSE_SECONDS", 0.2)
+    async with httpx.AsyncClient(base_url=gateway.client.base_url) as http:
+        answer = await http.get("/v1/live/sse", headers=bearer(gateway.settings, user))
+        problem(answer, 503, "store-away")
+        first = answer.extensions["network_stream"].get_extra_info("client_addr")
+        await asyncio.sleep(0.5)
+        again = await http.get("/healthz")
+        assert again.extensions["network_stream"].get_extra_info("client_addr") == first
 
 
 async def test_tickets_tokens_and_sessions_are_not_each_other(gateway: Rest, user: int) -> None:
@@ -133,8 +175,8 @@ async def test_a_cookie_lets_an_event_source_in_and_only_that(allowing: Rest, us
     assert await close_code(allowing, "", cookie) == 4001
 
 
-async def refused_handshake(rest: Rest, headers: dict[str, str]) -> int:
-    url = f"ws://{rest.settings.http_host}:{rest.settings.http_port}/v1/live"
+async def refused_handshake(rest: Rest, headers: dict[str, str], tail: str = "") -> int:
+    url = f"ws://{rest.settings.http_host}:{rest.settings.http_port}/v1/live{tail}"
     with pytest.raises(InvalidStatus) as refused:
         async with connect(url, additional_headers=headers):
             pass
