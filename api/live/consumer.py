@@ -118,8 +118,10 @@ class ChangesConsumer:
 
     async def _follow(self, consumer: AIOKafkaConsumer, end: dict[TopicPartition, int]) -> None:
         """Up to `end`, where the ring is full, and on."""
-        while any(self._next(at) < end[at] for at in end):
-            await self._read(consumer)
+        for at in end:
+            # The consumer's own position too: the log may end with marks of transactions, which are no records.
+            while self._next(at) < end[at] and await consumer.position(at) < end[at]:
+                await self._read(consumer)
         if not self.full:
             self.full = True
             ring = self._hub.ring

@@ -64,6 +64,8 @@ class Hub:
             watching = self._users.get(record.key)
             if watching and watching[0].partition == partition:
                 self._send(watching, Position(ring.incarnation, partition, record.offset), record)
+            elif watching:  # no cursor leads there: it was written by another partitioner than ours
+                _log.error("change_in_another_partition", partition=partition, offset=record.offset)
 
     def _send(self, watching: list[Connection], position: Position, record: Record) -> None:
         message = self._message(record, position.partition, watching)
