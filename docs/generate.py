@@ -49,8 +49,10 @@ What becomes of each update (applied, late, duplicate, rejected) is told in [arc
 
 def settings() -> str:
     """Every setting."""
+    usual = Settings.model_construct()  # the defaults alone: no environment, no .env
     rows = [
-        f"| `LACAK_{name.upper()}` | {f'`{field.default}`' if field.default != '' else ''} | {field.description or ''} |"
+        f"| `LACAK_{name.upper()}` | {f'`{value}`' if (value := getattr(usual, name)) != '' else ''} "
+        f"| {field.description or ''} |"
         for name, field in Settings.model_fields.items()
     ]
     table = "\n".join(["| variable | default | |", "|---|---|---|", *rows])
@@ -58,7 +60,7 @@ def settings() -> str:
 
 Made from `streams/settings.py` by `docs/generate.py`. Each is a variable of the environment or a line of a `.env` file in the working directory.
 Times are in seconds unless the name says otherwise. `LACAK_KAFKA_BOOTSTRAP` and `LACAK_CASSANDRA_HOSTS` also tell the local stack to use those servers and
-to start none of its own; the [local stack](../deploy/local/README.md) has a few settings more.
+to start none of its own; the [local stack](../deploy/local/README.md) has a few settings more. An empty value counts as absent.
 
 {table}
 """

@@ -13,10 +13,20 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """The configuration of one process. Times are in seconds unless the name says otherwise."""
 
-    model_config = SettingsConfigDict(env_prefix="LACAK_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LACAK_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    # Where the one-machine stack puts its servers, which are the ones to talk to unless others are named below
+    local_host: str = Field("127.0.0.1", description="the local stack's Kafka and Cassandra listen here")
+    local_kafka_port: int = Field(9092, description="its Kafka's port")
+    local_cassandra_port: int = Field(9042, description="its Cassandra's port")
 
     # Kafka
-    kafka_bootstrap: str = Field("127.0.0.1:9092", description="host:port[,host:port...]")
+    kafka_bootstrap: str = Field(
+        default_factory=lambda known: f"{known['local_host']}:{known['local_kafka_port']}",
+        description="host:port[,host:port...]; by default the local stack's",
+    )
     topic_prefix: str = Field("", description="put before every topic and group, for several Lacaks on one Kafka")
     partitions: int = Field(12, ge=1, description="of every keyed topic: they are co-partitioned")
     replication: int = Field(1, ge=1, description="of every topic")
@@ -24,8 +34,16 @@ class Settings(BaseSettings):
     kafka_request_timeout: float = Field(15.0, gt=0, description="of one request to a broker")
 
     # Cassandra
-    cassandra_hosts: str = Field("127.0.0.1", description="comma-separated contact points")
-    cassandra_port: int = Field(9042, description="of every Cassandra node")
+    cassandra_hosts: str = Field(
+        default_factory=lambda known: str(known["local_host"]),
+        description="comma-separated contact points; by default the local stack's",
+    )
+    cassandra_port: int = Field(
+        default_factory=lambda known: (
+            known["local_cassandra_port"] if known["cassandra_hosts"] == known["local_host"] else 9042
+        ),
+        description="of every Cassandra node; by default the local stack's",
+    )
     cassandra_keyspace: str = Field("lacak", pattern=r"^[a-z][a-z0-9_]{0,47}$", description="of all tables")
     cassandra_datacenter: str = Field("datacenter1", description="the local one, whose quorum is asked")
     cassandra_replication: int = Field(1, ge=1, description="replication factor in that datacenter")
