@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.edge import Failed, now_ms, run, settings
+from streams.order import Reason
 
 if TYPE_CHECKING:
     from cli.dead_letters import DeadLetter, Place, Plan
@@ -18,7 +19,7 @@ CLOCK_SKEW_MS = 10 * 60_000  # between brokers
 SENT_AT_ONCE = 200
 UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
-ReasonOption = Annotated[str | None, typer.Option(help="Only those with this reason, such as unknown_status.")]
+ReasonOption = Annotated[Reason | None, typer.Option(help="Only those with this reason.")]
 SinceOption = Annotated[
     str | None, typer.Option(help="Only those rejected since: 30m, 12h, 7d, or a time such as 2026-01-31T09:30:00Z.")
 ]

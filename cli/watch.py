@@ -83,7 +83,8 @@ async def _watch(client: "LiveClient", user: int | None, as_json: bool, changes:
 class Lines:
     """One line a change on stdout, flushed; what happens to the connection on stderr.
 
-    After a gap that could not be resumed, an order that is newer in the snapshot is a line too.
+    The orders of the first snapshot come first: as lines too, but with --json, where a line is a change, as their
+    number on stderr. After a gap that could not be resumed, an order that is newer in the snapshot is a line too.
     """
 
     def __init__(self, as_json: bool) -> None:
@@ -109,11 +110,20 @@ class Lines:
 
         assert isinstance(event, Snapshot)
         known = self._versions
-        if known is not None:
+        if known is None:
+            self._first(event.orders)
+        else:
             for order in event.orders:
                 if order["version"] > known.get(order["id_order"], 0):
                     self._changed(order)
         self._versions = {order["id_order"]: order["version"] for order in event.orders}
+
+    def _first(self, orders: list[dict[str, object]]) -> None:
+        if not self._json:
+            for order in orders:
+                print(line(order), flush=True)
+        open_or_ended = f"{len(orders)} orders that are open or ended in the last 24 h"
+        print(f"{open_or_ended}; waiting for changes", file=sys.stderr, flush=True)
 
     def _changed(self, order: dict[str, object]) -> None:
         if self._versions is not None:
@@ -122,7 +132,11 @@ class Lines:
 
 
 def line(order: dict[str, object]) -> str:
-    """A change in one line."""
-    step = f"{order.get('previous_status') or '–'} → {order['status']}"
-    parts = [order.get("occurred_at"), order["id_order"], f"v{order['version']}", step]
-    return "  ".join(str(part) for part in [*parts, order.get("courier"), order.get("note")] if part)
+    """A change, or an order of a snapshot as it is now, in one line."""
+    if "status_at" in order:  # of a snapshot
+        time, step, last = order["status_at"], f"now {order['status']}", order.get("produk_nama")
+    else:
+        time, step = order.get("occurred_at"), f"{order.get('previous_status') or '–'} → {order['status']}"
+        last = order.get("note")
+    parts = [time, order["id_order"], f"v{order['version']}", step, order.get("courier"), last]
+    return "  ".join(str(part) for part in parts if part)
