@@ -13,6 +13,11 @@ from deploy.local.ready import port_is_free
 Address = tuple[str, int]
 PORT_SECONDS = 5  # a killed server's threads hold its ports a moment longer than its main thread lives
 
+PORT_TAKEN = (
+    "If that is another Lacak, `make down` in its folder stops it; else give this one other ports "
+    "in .env, see deploy/local/README.md."
+)
+
 
 class StartFailed(Exception):
     """A service died, or was not ready in time; says which, and how its log ends."""
@@ -49,7 +54,7 @@ class Service:
                 if time.monotonic() < end:
                     time.sleep(0.1)
                     continue
-                raise StartFailed(f"{self.name}: {host}:{port} is taken by another program; see `LACAK_…_PORT` in .env")
+                raise StartFailed(f"{self.name}: {host}:{port} is taken by another program. {PORT_TAKEN}")
         self.prepare()
         if not cancelled.is_set():
             self.process.start(self.command, {**os.environ, **self.environment})
