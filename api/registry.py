@@ -7,11 +7,12 @@ id, as a registry does, so clients work with their defaults too; anything new is
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.responses import PlainTextResponse, Response
+from pydantic import WithJsonSchema
 
 from api.requests import Json
 from streams import topics
@@ -88,9 +89,9 @@ class Registry:
                 return one
         raise RegistryError(40403, "Schema not found")
 
-    def with_id(self, schema_id: int) -> list[Version]:
+    def with_id(self, schema_id: str) -> list[Version]:
         """Where this id is used; raises RegistryError."""
-        found = [one for versions in self._versions.values() for one in versions if one.id == schema_id]
+        found = [one for versions in self._versions.values() for one in versions if str(one.id) == schema_id]
         if not found:
             raise RegistryError(40403, f"Schema {schema_id} not found")
         return found
@@ -109,6 +110,29 @@ def _schema_of(body: bytes) -> Any:
         raise RegistryError(42201, "Invalid schema") from error
 
 
+SchemaId = Annotated[str, WithJsonSchema({"type": "integer", "examples": [1]})]
+_FORM = {
+    "type": "object",
+    "required": ["error_code", "message"],
+    "properties": {"error_code": {"type": "integer"}, "message": {"type": "string"}},
+}
+
+
+def _refusals(**words: str) -> dict[int | str, dict[str, Any]]:
+    """What a route's `responses` say: `_404="..."`."""
+    content = {RegistryJson.media_type: {"schema": _FORM}}
+    return {int(status[1:]): {"description": text, "content": content} for status, text in words.items()}
+
+
+_NO_ID = _refusals(_404="There is no such id")
+_NO_SUBJECT = _refusals(_404="There is no such subject")
+_NO_VERSION = _refusals(_404="There is no such subject or version", _422="Not a version")
+_NO_SCHEMA = _refusals(_404="There is no such subject or schema", _422="Not a schema")
+_READ_ONLY = _refusals(
+    _403="A new schema: this registry is read-only", _404="There is no such subject", _422="Not a schema"
+)
+
+
 def registry_routes(settings: Settings) -> APIRouter:
     """The routes under /registry."""
     registry = Registry(settings)
@@ -118,16 +142,20 @@ def registry_routes(settings: Settings) -> APIRouter:
     async def types() -> Response:
         return RegistryJson(["AVRO"])
 
-    @router.get("/schemas/ids/{schema_id}", summary="The schema of an id, as in a record's first five bytes")
-    async def schema(schema_id: int) -> Response:
+    @router.get(
+        "/schemas/ids/{schema_id}", summary="The schema of an id, as in a record's first five bytes", responses=_NO_ID
+    )
+    async def schema(schema_id: SchemaId) -> Response:
         return RegistryJson({"schema": registry.with_id(schema_id)[0].schema})
 
-    @router.get("/schemas/ids/{schema_id}/schema", summary="The same, without an envelope")
-    async def bare_schema(schema_id: int) -> Response:
+    @router.get("/schemas/ids/{schema_id}/schema", summary="The same, without an envelope", responses=_NO_ID)
+    async def bare_schema(schema_id: SchemaId) -> Response:
         return PlainTextResponse(registry.with_id(schema_id)[0].schema, media_type=RegistryJson.media_type)
 
-    @router.get("/schemas/ids/{schema_id}/versions", summary="The subjects and versions that have an id")
-    async def versions_of_id(schema_id: int) -> Response:
+    @router.get(
+        "/schemas/ids/{schema_id}/versions", summary="The subjects and versions that have an id", responses=_NO_ID
+    )
+    async def versions_of_id(schema_id: SchemaId) -> Response:
         found = registry.with_id(schema_id)
         return RegistryJson([{"subject": one.subject, "version": one.version} for one in found])
 
@@ -135,23 +163,31 @@ def registry_routes(settings: Settings) -> APIRouter:
     async def subjects() -> Response:
         return RegistryJson(registry.subjects())
 
-    @router.get("/subjects/{subject}/versions", summary="A subject's versions")
+    @router.get("/subjects/{subject}/versions", summary="A subject's versions", responses=_NO_SUBJECT)
     async def versions(subject: str) -> Response:
         return RegistryJson([one.version for one in registry.versions(subject)])
 
-    @router.get("/subjects/{subject}/versions/{version}", summary="One version, by number or `latest`")
+    @router.get(
+        "/subjects/{subject}/versions/{version}", summary="One version, by number or `latest`", responses=_NO_VERSION
+    )
     async def version(subject: str, version: str) -> Response:
         return RegistryJson(registry.version(subject, version).json())
 
-    @router.get("/subjects/{subject}/versions/{version}/schema", summary="The same, without an envelope")
+    @router.get(
+        "/subjects/{subject}/versions/{version}/schema", summary="The same, without an envelope", responses=_NO_VERSION
+    )
     async def bare_version(subject: str, version: str) -> Response:
         return PlainTextResponse(registry.version(subject, version).schema, media_type=RegistryJson.media_type)
 
-    @router.post("/subjects/{subject}", summary="Look a schema up")
+    @router.post("/subjects/{subject}", summary="Look a schema up", responses=_NO_SCHEMA)
     async def lookup(subject: str, request: Request) -> Response:
         return RegistryJson(registry.lookup(subject, await request.body()).json())
 
-    @router.post("/subjects/{subject}/versions", summary="The id of a schema that is there; a new one is refused")
+    @router.post(
+        "/subjects/{subject}/versions",
+        summary="The id of a schema that is there; a new one is refused",
+        responses=_READ_ONLY,
+    )
     async def register(subject: str, request: Request) -> Response:
         try:
             return RegistryJson({"id": registry.lookup(subject, await request.body()).id})

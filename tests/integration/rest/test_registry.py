@@ -1,6 +1,7 @@
 """The schemas under /registry, with Confluent's own client, which is not ours."""
 
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -115,3 +116,32 @@ def test_the_same_without_an_envelope(api: Rest) -> None:
     assert api.get("/registry/schemas/types").json() == ["AVRO"]
     assert api.get("/registry/mode").json() == {"mode": "READONLY"}
     assert api.get("/registry/config").json() == {"compatibilityLevel": "FULL"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/schemas/ids/x", 404, 40403),
+        ("GET", "/schemas/ids/01", 404, 40403),
+        ("GET", "/schemas/ids/99999999999999999999/schema", 404, 40403),
+        ("GET", "/subjects/nobody/versions", 404, 40401),
+        ("GET", "/subjects/{subject}/versions/99", 404, 40402),
+        ("GET", "/subjects/{subject}/versions/x", 422, 42202),
+        ("POST", "/subjects/{subject}", 422, 42201),
+    ],
+)
+def test_errors_have_a_registrys_form_and_are_described(
+    api: Rest, method: str, path: str, status: int, code: int
+) -> None:
+    answer = api.client.request(method, "/registry" + path.format(subject=subject(api.settings)), content=b"{")
+    assert (answer.status_code, answer.json()["error_code"]) == (status, code)
+    paths = api.get("/openapi.json").json()["paths"]
+    template = "/registry" + re.sub("ids/[^/]+", "ids/{schema_id}", path)
+    template = re.sub("subjects/[^/]+", "subjects/{subject}", template)
+    described = paths[re.sub("versions/[^/]+", "versions/{version}", template)][method.lower()]["responses"]
+    assert answer.headers["content-type"] in described[str(status)]["content"]
+
+
+def test_no_answer_is_described_that_is_never_given(api: Rest) -> None:
+    paths = api.get("/openapi.json").json()["paths"]
+    assert set(paths["/registry/subjects/{subject}/versions"]["get"]["responses"]) == {"200", "404"}
