@@ -61,8 +61,10 @@ def messages(orders: int) -> dict[Kind, list[tuple[bytes, bytes]]]:
 # -- the parts
 
 
-def batches(backlog: dict[Kind, list[tuple[bytes, bytes]]], partitions: int) -> list[tuple[int, Kind, list[Record]]]:
-    """The backlog as a worker meets it: batches of up to 100 records of one partition."""
+def batches(
+    backlog: dict[Kind, list[tuple[bytes, bytes]]], partitions: int, size: int
+) -> list[tuple[int, Kind, list[Record]]]:
+    """The backlog as a worker meets it: batches of one partition, as large as it takes them."""
     made = []
     for kind, pairs in backlog.items():
         logs: dict[int, list[Record]] = {}
@@ -70,13 +72,13 @@ def batches(backlog: dict[Kind, list[tuple[bytes, bytes]]], partitions: int) -> 
             p = partition_of(key, partitions)
             log = logs.setdefault(p, [])
             log.append(Record(kind, Position("x", p, len(log)), T0 + 9_999_999, key, value, []))
-        made += [(p, kind, log[at : at + 100]) for p, log in logs.items() for at in range(0, len(log), 100)]
+        made += [(p, kind, log[at : at + size]) for p, log in logs.items() for at in range(0, len(log), size)]
     return made
 
 
 async def parts(settings: Settings, backlog: dict[Kind, list[tuple[bytes, bytes]]]) -> dict[str, float]:
     """µs CPU an event of each part, alone."""
-    work = batches(backlog, settings.partitions)
+    work = batches(backlog, settings.partitions, settings.batch_records)
     events = sum(map(len, backlog.values()))
     start = time.process_time()
     for _, _, records in work:
@@ -147,7 +149,7 @@ def whole(settings: Settings, backlog: dict[Kind, list[tuple[bytes, bytes]]], ki
 
 def _bare(settings: Settings) -> "subprocess.Popen[Any]":
     command = [sys.executable, str(Path(__file__).parent / "bare.py")]
-    return subprocess.Popen(command, env={**os.environ, **environment(settings)})
+    return subprocess.Popen(command, env={**os.environ, **environment(settings)}, stderr=subprocess.DEVNULL)
 
 
 def main() -> None:
