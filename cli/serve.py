@@ -1,11 +1,14 @@
 """`lacak serve`: one process of the system, in the foreground."""
 
+import errno
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from cli.edge import Failed, settings
+from streams.settings import Settings
 
 
 class Process(StrEnum):
@@ -35,11 +38,11 @@ def serve(
     if process is Process.track:
         from agents import track
 
-        track.main(using)
+        _work(track.main, using, "LACAK_TRACK_METRICS_PORT")
     elif process is Process.notify:
         from agents import notify
 
-        notify.main(using)
+        _work(notify.main, using, "LACAK_NOTIFY_METRICS_PORT")
     else:
         from api.serve import serve as serve_http
 
@@ -47,3 +50,17 @@ def serve(
             serve_http(process.value, using)
         except ValueError as error:
             raise Failed(str(error), 2) from error
+
+
+def _work(main: Callable[[Settings], None], using: Settings, port: str) -> None:
+    """Runs a worker; a second one on this machine that has not got a port and a folder of its own is `Failed`."""
+    from agents.faust_app import DirectoryTaken
+
+    try:
+        main(using)
+    except DirectoryTaken as error:
+        raise Failed(str(error), 2) from error
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise Failed(f"the port of /metrics is taken: give each worker on a machine its own {port}", 2) from error
