@@ -7,20 +7,21 @@ assignment (rule 4). docs/decisions/0002-batch-consumer.md has the reasons and t
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from agents import lenient
+from agents.consumer_thread import Thread
 from streams import metrics
 
 DRAIN_SECONDS = 5.0  # a rebalance or a stop waits this long for batches in flight, then cancels them
 HOLE_TRIES = 5  # so often a hole in the offsets must come back before it is believed
 END_TRIES = 10  # so many seconds a log must end before what is committed, before that is believed
-FETCH_MAX_WAIT_MS = 100
+HELD_BYTES = 1024 * 1024  # of one partition of a topic, while a batch of it runs; beyond that it is not polled
 POLL_SECONDS = 0.1
 
 
@@ -38,27 +39,6 @@ class LogWentBack(Exception):
     """A log ends before the offset that is due: the topic was made anew, or lost records."""
 
 
-class _Thread(driver.AIOKafkaConsumerThread):
-    """Faust's consumer thread with a short fetch wait: Faust's own is 1.5 s, in which new records of a partition that
-    the pending fetch does not ask for have to wait."""
-
-    def _create_worker_consumer(self, transport: Any) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
-        return consumer
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        """Faust crashes the worker when Kafka does not take a commit; the next one will do."""
-        assigned = self.assignment()
-        committable = {driver.ensure_aiokafka_TP(tp): offset for tp, offset in offsets.items() if tp in assigned}
-        try:
-            await self._ensure_consumer().commit(committable)
-        except KafkaError as error:
-            self.log.warning("Commit failed, the next one will do: %r", error)
-            return False
-        return True
-
-
 class BatchConsumer(driver.Consumer):
     """Gives the batches of `topics` to `handler`, in this order where several are there.
 
@@ -73,11 +53,13 @@ class BatchConsumer(driver.Consumer):
         self._next: dict[TP, int] = {}  # the offset that is due
         self._sought: dict[TP, tuple[int, int]] = {}
         self._busy: dict[int, asyncio.Task[None]] = {}  # by partition number
+        self._pending: dict[int, deque[tuple[TP, Sequence[Any]]]] = {}  # fetched meanwhile, by partition number
+        self._held: dict[TP, int] = {}  # their bytes, about
         self._epoch = 0
         self._wake = asyncio.Event()
 
-    def _new_consumer_thread(self) -> _Thread:
-        return _Thread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> Thread:
+        return Thread(self, loop=self.loop, beacon=self.beacon)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's livelock detector looks at stream state that this path does not touch."""
@@ -149,6 +131,7 @@ class BatchConsumer(driver.Consumer):
         self.stop_flow()
         await self._quiesce()
         self._epoch += 1
+        self._forget_pending()  # what was fetched while the last batches ended
         self._mark.clear()
         self._next.clear()
         self._sought.clear()
@@ -161,6 +144,7 @@ class BatchConsumer(driver.Consumer):
 
     async def _quiesce(self) -> None:
         """Batches that do not finish in time are cancelled: they were not acknowledged, and are read again."""
+        self._forget_pending()
         running = set(self._busy.values())
         if running:
             _, late = await asyncio.wait(running, timeout=DRAIN_SECONDS)
@@ -177,11 +161,11 @@ class BatchConsumer(driver.Consumer):
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):
                 if not self.flow_active:
                     await self.wait(self.can_resume_flow)
-                free = {tp for tp in self._get_active_partitions() if tp.partition not in self._busy}
-                if not free:
-                    await self._until_free()
+                wanted = {tp for tp in self._get_active_partitions() if self._held.get(tp, 0) < HELD_BYTES}
+                if not wanted:
+                    await self._until_taken()
                     continue
-                fetched = await self._getmany(active_partitions=free, timeout=POLL_SECONDS)
+                fetched = await self._getmany(active_partitions=wanted, timeout=POLL_SECONDS)
                 if not self.flow_active:  # a rebalance went by: perform_seek has set what is due
                     await self.wait(self.can_resume_flow)
                 if self.should_stop:
@@ -192,7 +176,7 @@ class BatchConsumer(driver.Consumer):
             if not self.app.should_stop:
                 raise
 
-    async def _until_free(self) -> None:
+    async def _until_taken(self) -> None:
         self._wake.clear()
         try:
             await asyncio.wait_for(self._wake.wait(), 2 * POLL_SECONDS)
@@ -201,23 +185,47 @@ class BatchConsumer(driver.Consumer):
 
     async def _dispatch(self, fetched: Mapping[TP, Sequence[Any]]) -> None:
         assigned, epoch = self._get_active_partitions(), self._epoch
-        work: dict[int, list[tuple[TP, Sequence[Any]]]] = {}
-        for tp, records in fetched.items():
+        for tp, records in sorted(fetched.items(), key=self._rank):
             if not records or tp not in assigned:
                 continue  # moved away, or paused
             if tp.topic not in self.topics:
                 await self._fausts_way(tp, records)
             elif due := await self._due(tp, records):
-                work.setdefault(tp.partition, []).append((tp, due))
-        if epoch != self._epoch:
-            return  # revoked meanwhile; the next assignment reads them again
-        for partition, units in work.items():
-            units.sort(key=lambda unit: self.topics.index(unit[0].topic))
-            self._busy[partition] = asyncio.ensure_future(self._work(partition, units, epoch))
+                if epoch != self._epoch or not self.flow_active:
+                    return  # revoked meanwhile; the next assignment reads them again
+                self._hold(tp, due)
 
-    async def _work(self, partition: int, units: list[tuple[TP, Sequence[Any]]], epoch: int) -> None:
+    def _rank(self, fetched: tuple[TP, Sequence[Any]]) -> int:
+        topic = fetched[0].topic
+        return self.topics.index(topic) if topic in self.topics else -1
+
+    def _hold(self, tp: TP, records: Sequence[Any]) -> None:
+        """Puts records behind those of their partition number that wait, and sees that somebody works on them."""
+        self._pending.setdefault(tp.partition, deque()).append((tp, records))
+        self._held[tp] = self._held.get(tp, 0) + _weight(records)
+        if tp.partition not in self._busy:
+            self._busy[tp.partition] = asyncio.ensure_future(self._work(tp.partition, self._epoch))
+
+    def _take(self, partition: int) -> tuple[TP, Sequence[Any]] | None:
+        """The next batch of a partition number: all that lies at its front of one topic."""
+        pending = self._pending.get(partition)
+        if not pending:
+            return None
+        tp, records = pending.popleft()
+        while pending and pending[0][0] == tp:
+            records = [*records, *pending.popleft()[1]]
+        self._held[tp] -= _weight(records)
+        return tp, records
+
+    def _forget_pending(self) -> None:
+        self._pending.clear()
+        self._held.clear()
+
+    async def _work(self, partition: int, epoch: int) -> None:
         try:
-            for tp, records in units:
+            while unit := self._take(partition):
+                tp, records = unit
+                self._wake.set()
                 await self.handler.batch(tp, records)
                 if epoch != self._epoch:
                     return
@@ -244,13 +252,13 @@ class BatchConsumer(driver.Consumer):
         if tp not in self._next:  # a table's recovery lets records flow before perform_seek, which brings them back
             return []
         due, first, last = self._next[tp], records[0].offset, records[-1].offset
-        if tp.partition in self._busy or first > due or last < due:
+        if first > due or last < due:
             at, tries = self._sought.get(tp, (-1, 0))
             tries = tries + 1 if at == due else 1
             self._sought[tp] = due, tries
             if last < due and tries > HOLE_TRIES:
                 raise LogWentBack(f"{tp}: {due} is due, and the log gives {first}..{last}")
-            if tp.partition in self._busy or last < due or tries <= HOLE_TRIES:
+            if last < due or tries <= HOLE_TRIES:
                 self.log.info("%s: got %s, due is %s: seeking back", tp, first, due)
                 await self.seek(tp, due)
                 return []
@@ -264,6 +272,10 @@ class BatchConsumer(driver.Consumer):
                 return
             await self.callback(self._to_message(tp, record))
             self._read_offset[tp] = record.offset
+
+
+def _weight(records: Sequence[Any]) -> int:
+    return sum(len(record.value or b"") + 256 for record in records)
 
 
 def transport(app: Any, topics: Iterable[str], handler: Handler) -> driver.Transport:

@@ -44,7 +44,7 @@ class Consumer(BatchConsumer):
 
 
 def records(*offsets: int) -> list[Any]:
-    return [SimpleNamespace(offset=offset) for offset in offsets]
+    return [SimpleNamespace(offset=offset, value=b"") for offset in offsets]
 
 
 def offsets(given: Any) -> list[int]:
