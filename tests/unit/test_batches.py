@@ -1,5 +1,6 @@
 """What the batch consumer makes of the offsets that it is given: nothing is dropped unseen."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -99,3 +100,28 @@ async def test_a_batch_of_a_revoked_assignment_is_not_begun() -> None:
     consumer._due = revoked
     await consumer._dispatch({HERE: records(5)})
     assert not consumer._busy
+
+
+async def test_what_comes_while_a_batch_runs_is_held_and_goes_as_one_batch_in_order() -> None:
+    consumer: Any = Consumer()
+    other = TP("orders", 3)
+    done: list[tuple[TP, list[int]]] = []
+    running, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def batch(tp: TP, records: Any) -> None:
+        done.append((tp, offsets(records)))
+        running.set()
+        await goes_on.wait()
+
+    consumer.handler = SimpleNamespace(batch=batch)
+    consumer.highwater = lambda tp: 9
+    consumer._hold(HERE, records(0, 1))
+    await running.wait()
+    consumer._hold(HERE, records(2))
+    consumer._hold(HERE, records(3, 4))
+    consumer._hold(other, records(7))
+    assert done == [(HERE, [0, 1])] and consumer._held[HERE] == 3 * 256
+    goes_on.set()
+    await consumer._busy[3]
+    assert done[1:] == [(HERE, [2, 3, 4]), (other, [7])] and not consumer._busy
+    assert consumer._mark == {HERE: 5, other: 8} and set(consumer._held.values()) == {0}
