@@ -149,7 +149,9 @@ def whole(settings: Settings, backlog: dict[Kind, list[tuple[bytes, bytes]]], ki
 
 def _bare(settings: Settings) -> "subprocess.Popen[Any]":
     command = [sys.executable, str(Path(__file__).parent / "bare.py")]
-    return subprocess.Popen(command, env={**os.environ, **environment(settings)}, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, env={**os.environ, **environment(settings)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
 
 def main() -> None:
