@@ -7,6 +7,7 @@ assignment (rule 4). docs/decisions/0002-batch-consumer.md has the reasons and t
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
@@ -51,6 +52,8 @@ class BatchConsumer(driver.Consumer):
     def on_init(self) -> None:
         self._mark: dict[TP, int] = {}  # finished up to here
         self._next: dict[TP, int] = {}  # the offset that is due
+        self._first: dict[TP, int] = {}  # what was due when the assignment began
+        self._gauged = 0.0
         self._sought: dict[TP, tuple[int, int]] = {}
         self._busy: dict[int, asyncio.Task[None]] = {}  # by partition number
         self._pending: dict[int, deque[tuple[TP, Sequence[Any]]]] = {}  # fetched meanwhile, by partition number
@@ -96,7 +99,7 @@ class BatchConsumer(driver.Consumer):
         due = await self._positions(mine)
         if mine:
             await self.handler.assigned(due)
-        self._next = dict(due)
+        self._first, self._next = due, dict(due)
         for tp, offset in due.items():
             # Recovery of tables lets records flow before this, which were dropped: in a quiet topic nothing comes
             # after them that would show the hole.
@@ -134,6 +137,8 @@ class BatchConsumer(driver.Consumer):
         self._forget_pending()  # what was fetched while the last batches ended
         self._mark.clear()
         self._next.clear()
+        self._first.clear()
+        metrics.LAG.clear()  # whoever has them next tells of them
         self._sought.clear()
         await super().on_partitions_revoked(revoked)
 
@@ -161,6 +166,7 @@ class BatchConsumer(driver.Consumer):
             while not (self._stopped.is_set() or fetcher._stopped.is_set()):
                 if not self.flow_active:
                     await self.wait(self.can_resume_flow)
+                self._gauge()
                 wanted = {tp for tp in self._get_active_partitions() if self._held.get(tp, 0) < HELD_BYTES}
                 if not wanted:
                     await self._until_taken()
@@ -230,17 +236,23 @@ class BatchConsumer(driver.Consumer):
                 if epoch != self._epoch:
                     return
                 self._mark[tp] = max(self._mark.get(tp, 0), records[-1].offset + 1)
-                self._gauge(tp)
         except Exception as error:  # noqa: BLE001  # a bug: nothing is committed, the worker crashes, it is read again
             await self.crash(error)
         finally:
             self._busy.pop(partition, None)
             self._wake.set()
 
-    def _gauge(self, tp: TP) -> None:
-        end = self.highwater(tp)
-        if end is not None:
-            metrics.LAG.labels(tp.topic, tp.partition).set(max(0, end - self._mark[tp]))
+    def _gauge(self) -> None:
+        """Tells the lag once a second, also while nothing gets done: that is when somebody looks."""
+        now = time.monotonic()
+        if now < self._gauged + 1:
+            return
+        self._gauged = now
+        for tp in self.assignment() & self._first.keys():
+            end = self.highwater(tp)
+            if end is not None:
+                behind = end - self._mark.get(tp, self._first[tp])
+                metrics.LAG.labels(tp.topic, tp.partition).set(max(0, behind))
 
     async def _due(self, tp: TP, records: Sequence[Any]) -> Sequence[Any]:
         """The records from the offset that is due; empty, and a seek back, when they begin behind it.

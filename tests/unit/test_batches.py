@@ -9,6 +9,7 @@ from faust.types import TP
 
 from agents import batches
 from agents.batches import HOLE_TRIES, BatchConsumer, LogWentBack
+from streams import metrics
 
 HERE = TP("updates", 3)
 
@@ -102,6 +103,15 @@ async def test_a_batch_of_a_revoked_assignment_is_not_begun() -> None:
     assert not consumer._busy
 
 
+async def test_the_lag_is_told_while_nothing_gets_done() -> None:
+    consumer: Any = Consumer()
+    consumer._first = {HERE: 5}
+    consumer.assignment = lambda: {HERE}
+    consumer.highwater = lambda tp: 42
+    consumer._gauge()
+    assert metrics.LAG.labels(HERE.topic, HERE.partition)._value.get() == 37
+
+
 async def test_what_comes_while_a_batch_runs_is_held_and_goes_as_one_batch_in_order() -> None:
     consumer: Any = Consumer()
     other = TP("orders", 3)
@@ -114,7 +124,6 @@ async def test_what_comes_while_a_batch_runs_is_held_and_goes_as_one_batch_in_or
         await goes_on.wait()
 
     consumer.handler = SimpleNamespace(batch=batch)
-    consumer.highwater = lambda tp: 9
     consumer._hold(HERE, records(0, 1))
     await running.wait()
     consumer._hold(HERE, records(2))
