@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from cassandra import WriteTimeout
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 
 from streams.settings import Settings
@@ -143,4 +144,15 @@ def _lock(session: Session) -> Iterator[str]:
 
 
 def _applied(session: Session, statement: str, *values: str) -> bool:
-    return bool(session.execute(statement, values, execution_profile=LEASE_PROFILE).one()[0])
+    """Whether a compare-and-set took place. One that timed out may have: it is asked again, and finds its own value."""
+    until, timed_out = time.monotonic() + _PATIENCE, False
+    while True:
+        try:
+            result = session.execute(statement, values, execution_profile=LEASE_PROFILE)
+            found = dict(zip(result.column_names, result.one(), strict=True))
+            return bool(found["[applied]"]) or (timed_out and found.get("checksum") in values)
+        except WriteTimeout:
+            if time.monotonic() > until:
+                raise
+            timed_out = True
+            time.sleep(0.2)
