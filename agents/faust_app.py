@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -29,8 +30,8 @@ from streams.settings import Settings
 from streams.topics import DAY_MS
 
 log = get(__name__)
-# Everything a worker has in hand is finished, committed and closed in this time, or left for whoever is next.
-STOP_SECONDS = 9
+# What a worker has in hand is finished, committed and closed in this time, or left for whoever is next.
+STOP_SECONDS = 9.0
 NEVER_SECONDS = 10 * 365 * 24 * 3600.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 _CHANGELOG = {
@@ -157,8 +158,13 @@ def run(settings: Settings, name: str, topics: Sequence[str], metrics_port: int,
 
 async def _run(settings: Settings, name: str, topics: Sequence[str], metrics_port: int, build: Build) -> bool:
     stop = asyncio.Event()
+
+    def asked_to_stop() -> None:
+        stop.set()
+        exit_after(STOP_SECONDS)
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, asked_to_stop)
     async with AsyncExitStack() as stack:
         server, thread = prometheus_client.start_http_server(metrics_port, addr=settings.metrics_host)
         stack.callback(thread.join)
@@ -190,15 +196,27 @@ async def _until_stopped(app: faust.App, stop: asyncio.Event) -> bool:
     crashed = bool(app.crashed)
     if crashed:
         log.error("crashed", error=repr(app.crash_reason))
-    try:
-        await asyncio.wait_for(_stop(app, starting), STOP_SECONDS)
-    except TimeoutError:
-        # Its threads may hold the process for ever. What is not committed is read again.
-        log.error("stop_timed_out", seconds=STOP_SECONDS)
-        os._exit(1)
+        exit_after(STOP_SECONDS)
+    await _stop(app, starting)
     if starting.done() and (error := starting.exception()):
         raise error
     return crashed
+
+
+def exit_after(seconds: float) -> None:
+    """Ends the process in so many seconds, unless it has ended by then. What is not committed is read again.
+
+    A thread, since nothing else is sure to: Faust's services go on waiting when they are cancelled, as do its threads
+    and aiokafka's while Kafka is away.
+    """
+
+    def give_up() -> None:
+        log.error("stop_timed_out", seconds=seconds)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, give_up)
+    timer.daemon = True
+    timer.start()
 
 
 async def _stop(app: faust.App, starting: asyncio.Future[None]) -> None:

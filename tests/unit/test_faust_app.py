@@ -1,5 +1,7 @@
 """What the workers' Faust app does besides Faust."""
 
+import subprocess
+import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
@@ -83,3 +85,22 @@ def test_an_outage_however_long_does_not_make_a_worker_leave_its_group(tmp_path:
     """aiokafka leaves without a poll for this long and waits for one to come back; Faust does not poll meanwhile."""
     app = make_app(Settings(_env_file=None), "group", [], cast(Any, None), tmp_path)
     assert app.conf.broker_max_poll_interval > 365 * 24 * 3600
+
+
+def test_a_stop_that_something_holds_up_ends_all_the_same() -> None:
+    """A task that swallows its cancellation, as Faust's services do, and a thread that nobody ends."""
+    code = """
+import asyncio, threading
+from agents.faust_app import exit_after
+threading.Thread(target=threading.Event().wait).start()
+async def stubborn():
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except asyncio.CancelledError:
+            continue
+exit_after(0.2)
+asyncio.run(asyncio.wait_for(stubborn(), 0.1))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "stop_timed_out" in done.stdout + done.stderr
