@@ -7,7 +7,7 @@ killed while it writes: a last line without its end was never said, and is not r
 import base64
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -145,9 +145,8 @@ class Rss:
 
 
 Event = Sent | Acked | Refused | GaveUp | Connected | Frame | Closed | Fault | ProcessEvent | Rss
-KINDS: dict[str, Any] = {
-    each.kind: each for each in (Sent, Acked, Refused, GaveUp, Connected, Frame, Closed, Fault, ProcessEvent, Rss)
-}
+_RECORDS: tuple[Any, ...] = (Sent, Acked, Refused, GaveUp, Connected, Frame, Closed, Fault, ProcessEvent, Rss)
+_KINDS = {each.kind: (each, frozenset(one.name for one in fields(each))) for each in _RECORDS}
 
 
 class Writer:
@@ -157,9 +156,9 @@ class Writer:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab", buffering=0)
 
-    def write(self, kind: str, **fields: Any) -> None:
+    def write(self, kind: str, **values: Any) -> None:
         """One line; `at` is now unless it is given. Bytes go as base64."""
-        line = orjson.dumps({"kind": kind, "at": now_ms(), **fields}, default=_bytes) + b"\n"
+        line = orjson.dumps({"kind": kind, "at": now_ms(), **values}, default=_bytes) + b"\n"
         if self._file.write(line) != len(line):
             raise OSError(f"{self._file.name}: half a line written")
 
@@ -200,14 +199,14 @@ def read_all(folder: Path) -> list[Event]:
 
 
 def _event(line: Mapping[str, Any]) -> Event | None:
-    kind = KINDS.get(line["kind"])
-    if kind is None:
+    if line["kind"] not in _KINDS:
         return None
-    fields = {name: value for name, value in line.items() if name in kind.__dataclass_fields__}
-    if kind is Sent:
-        fields |= {name: _decoded(line[name]) for name in ("key", "value") if name in line}
-        fields["headers"] = _headers(line.get("headers", ()))
-    event: Event = kind(**fields)
+    record, names = _KINDS[line["kind"]]
+    values = {name: value for name, value in line.items() if name in names}
+    if record is Sent:
+        values |= {name: _decoded(line[name]) for name in ("key", "value") if name in line}
+        values["headers"] = _headers(line.get("headers", ()))
+    event: Event = record(**values)
     return event
 
 
