@@ -8,6 +8,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 FETCH_MAX_WAIT_MS = 100
+REBALANCE_SECONDS = 15.0  # of which batches in flight have DRAIN_SECONDS
+# A broker that is frozen or cut off closes no connection: so long it holds up its partitions and its groups. A request
+# to join a group lasts as long as a rebalance may.
+REQUEST_SECONDS = REBALANCE_SECONDS + 5
 
 
 class Thread(driver.AIOKafkaConsumerThread):
@@ -24,6 +28,7 @@ class Thread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        consumer._client._request_timeout_ms = int(REQUEST_SECONDS * 1000)
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:

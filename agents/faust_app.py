@@ -23,6 +23,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from agents.batches import Handler, transport
+from agents.consumer_thread import REBALANCE_SECONDS
 from streams import log as logs
 from streams.kafka import check_partitions
 from streams.log import get
@@ -62,6 +63,10 @@ def make_app(settings: Settings, group: str, topics: Sequence[str], handler: Han
         topic_replication_factor=settings.replication,
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / 6,
+        broker_rebalance_timeout=REBALANCE_SECONDS,
+        # Faust's waits for Kafka in a rebalance: when one is over the worker crashes, and an outage may last.
+        # A single request's time is agents/consumer_thread.py's.
+        broker_request_timeout=NEVER_SECONDS,
         broker_commit_interval=1.0,
         broker_max_poll_records=2000,
         # Without a poll for so long, aiokafka leaves the group and waits for a poll to come back, while Faust waits for
