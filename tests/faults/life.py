@@ -1,0 +1,173 @@
+"""One order's life, folded anew from DESIGN section 4: its history's rows, its current status, its events.
+
+Only the transition table is the pipeline's.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from evidence import ORDERS, UPDATES, Record
+from streams.order import TERMINAL, TRANSITIONS, WAY
+from wire import Headers, Message, cloud_event, rfc3339, trace_of
+
+MOST_ROWS = 1000
+APPLIED, LATE, DUPLICATE = "applied", "late", "duplicate"
+_NONE = dict.fromkeys(("courier", "substatus", "note", "latitude", "longitude"))
+_IDS = ("id_order", "id_order_status_history")
+_TIMES = ("placed_at", "promised_at", "occurred_at", "recorded_at", "eta")
+
+
+class HistoryRow(NamedTuple):
+    """A row that must be in order_status_history. `version` None: late."""
+
+    number: int
+    status: str
+    previous_status: str | None
+    version: int | None
+    occurred_at: int
+    event_id: str
+    eta: int | None
+    own: tuple[str | None, str | None, str | None, float | None, float | None]  # courier … longitude
+    record: Record
+
+    @property
+    def id(self) -> int:
+        """Its id_order_status_history."""
+        return (self.occurred_at << 22) + self.number
+
+
+@dataclass(slots=True)
+class Life:
+    """An order. `said`: its OrderPlaced, placed_at clamped; `record`: where that lies."""
+
+    said: Message
+    record: Record
+    rows: list[HistoryRow] = field(default_factory=list)
+    changes: list[HistoryRow] = field(default_factory=list)  # the applied ones: version k at k - 1
+    since: int = 0
+    _events: set[str] = field(default_factory=set)
+
+    @classmethod
+    def begin(cls, said: Message, record: Record) -> "Life":
+        """An order as its OrderPlaced makes it."""
+        placed_at = min(said["placed_at"], record.timestamp)
+        life = cls({**said, "placed_at": placed_at}, record)
+        life._put("placed", None, 1, placed_at, "placed", None, tuple(_NONE.values()), record)
+        return life
+
+    @property
+    def now(self) -> HistoryRow:
+        """The row of the current status."""
+        return self.changes[-1]
+
+    def judge(self, update: Message, record: Record) -> str:
+        """Takes the next update of the log: applied, late, duplicate, or the reason why it is rejected."""
+        if update["event_id"] in self._events:
+            return DUPLICATE
+        status, old = update["status"], self.now.status
+        at = update["occurred_at"]
+        if at > record.timestamp:
+            at = max(record.timestamp, self.since)
+        legal = status in TRANSITIONS[old]
+        late = at < self.since and not (legal and (status in TERMINAL or _forward(old, status)))
+        if not legal and not late:
+            return "illegal_transition"
+        if len(self.rows) >= MOST_ROWS:
+            return "too_many_updates"
+        own = tuple(update[name] for name in _NONE)
+        if late:
+            self._put(status, None, None, at, update["event_id"], update["eta"], own, record)
+            return LATE
+        eta = self.now.eta if update["eta"] is None else update["eta"]
+        self._put(status, old, len(self.changes) + 1, at, update["event_id"], eta, own, record)
+        return APPLIED
+
+    def _put(
+        self,
+        status: str,
+        previous: str | None,
+        version: int | None,
+        at: int,
+        event_id: str,
+        eta: int | None,
+        own: Any,
+        record: Record,
+    ) -> None:
+        row = HistoryRow(len(self.rows) + 1, status, previous, version, at, event_id, eta, own, record)
+        self.rows.append(row)
+        self._events.add(event_id)
+        if version is not None:
+            self.changes.append(row)
+            self.since = max(self.since, at)
+
+    # -- what must be seen of it
+
+    def event(self, row: HistoryRow) -> Message:
+        """The OrderStatusChanged of an applied row."""
+        return {
+            **self.said,
+            "event_id": row.event_id,
+            "id_order_status_history": row.id,
+            "status": row.status,
+            "previous_status": row.previous_status,
+            "version": row.version,
+            "occurred_at": row.occurred_at,
+            "recorded_at": row.record.timestamp,
+            **dict(zip(_NONE, row.own, strict=True)),
+            "eta": row.eta,
+        }
+
+    def event_headers(self, row: HistoryRow) -> Headers:
+        """The headers of that event."""
+        trace = trace_of(row.record.headers)
+        event_id = f"{self.said['id_order']}-{row.version}"
+        return cloud_event("lacak.order.status-changed", event_id, "track", row.record.timestamp, trace)
+
+    def event_json(self, row: HistoryRow) -> Message:
+        """The event as a live client gets it."""
+        event = self.event(row)
+        for name in _IDS:
+            event[name] = str(event[name])
+        for name in _TIMES:
+            event[name] = None if event[name] is None else rfc3339(event[name])
+        return event
+
+    def order_cells(self, incarnation: str) -> Message:
+        """The row of `orders`."""
+        return {
+            **self.said,
+            "status": self.now.status,
+            "status_at": self.since,
+            "version": len(self.changes),
+            "courier": self.now.own[0],
+            "eta": self.now.eta,
+            "placed_incarnation": incarnation,
+            "placed_partition": self.record.partition,
+            "placed_offset": self.record.offset,
+            "placed_recorded_at": self.record.timestamp,
+        }
+
+    def history_cells(self, row: HistoryRow, incarnations: Any) -> Message:
+        """A row of `order_status_history`."""
+        topic = ORDERS if row.number == 1 else UPDATES
+        return {
+            "id_order": self.said["id_order"],
+            "id_order_status_history": row.id,
+            "status": row.status,
+            "previous_status": row.previous_status,
+            "version": row.version,
+            "applied": row.version is not None,
+            "occurred_at": row.occurred_at,
+            "recorded_at": row.record.timestamp,
+            "event_id": row.event_id,
+            **dict(zip(_NONE, row.own, strict=True)),
+            "eta": row.eta,
+            "source_incarnation": incarnations[topic],
+            "source_topic": topic,
+            "source_partition": row.record.partition,
+            "source_offset": row.record.offset,
+        }
+
+
+def _forward(old: str, new: str) -> bool:
+    return old in WAY and new in WAY and WAY.index(new) > WAY.index(old)

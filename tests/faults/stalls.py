@@ -1,0 +1,41 @@
+"""How long updates stood still around each fault: from the acknowledgement of an input to its event in the log."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+
+from check_inputs import Found
+from check_topics import Published
+from expected import Expected
+from findings import Stall
+from promises import Promises
+
+AFTER_MS = 10_000  # what is acknowledged so shortly after a fault still belongs to it
+
+
+def stalls(promises: Promises, expected: Expected, found: Found, published: Published) -> list[Stall]:
+    """One a fault. An update that came before its order waits for that, not for a fault: it does not count."""
+    waits = sorted(_waits(promises, expected, found, published))
+    acked = [at for at, _ in waits]
+    faults = promises.faults
+    nexts = [fault["at"] for fault in faults[1:]]
+    result = []
+    for fault, following in zip(faults, [*nexts, None], strict=True):
+        begin, until = fault["at"], fault.get("until") or fault["at"]
+        end = until + AFTER_MS if following is None else max(until, min(until + AFTER_MS, following))
+        some = [wait for _, wait in waits[bisect_left(acked, begin) : bisect_right(acked, end)]]
+        longest = max(some, default=None)
+        result.append(Stall(fault["name"], str(fault.get("target", "")), begin, len(some), longest))
+    return result
+
+
+def _waits(promises: Promises, expected: Expected, found: Found, published: Published) -> Iterator[tuple[int, int]]:
+    """When an input was acknowledged, and how long its event took from then; at least 0."""
+    for each, acked in promises.acked.items():
+        sent = promises.sent.get(each)
+        place = found.effective(sent, acked) if sent else None
+        if place is None or place in expected.early or place not in expected.applied:
+            continue
+        id_order, version = expected.applied[place]
+        at = published.at.get(id_order, {}).get(version)
+        if at is not None:
+            yield acked.at, max(0, at - acked.at)
