@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
@@ -18,9 +19,7 @@ def write(
     **config: Any,
 ) -> None:
     """Produces (key, value) pairs, by Kafka's partitioner unless `config` says other, until Kafka has them all."""
-    # Idempotent: without it, a batch that a new topic's leader refused is written after those that follow it.
-    ours = {"bootstrap.servers": settings.kafka_bootstrap, "enable.idempotence": True, "partitioner": "murmur2_random"}
-    producer = Producer({**ours, **config})
+    producer = _producer(settings.kafka_bootstrap, **config)
     failed: list[str] = []
     for key, value in records:
         producer.produce(
@@ -33,6 +32,15 @@ def write(
         producer.poll(0)
     left = producer.flush(60)
     assert not left and not failed, (left, failed[:3])
+
+
+@cache
+def _producer(bootstrap: str, **config: Any) -> Producer:
+    """One for all tests: it takes half a second until Kafka has given it an id."""
+    # Idempotent: without it, a batch that a new topic's leader refused is written after those that follow it.
+    ours = {"bootstrap.servers": bootstrap, "enable.idempotence": True, "partitioner": "murmur2_random"}
+    quiet = {"log_level": 2}  # it outlives the servers, and tells of each try to reach them
+    return Producer({**ours, **quiet, **config})
 
 
 def read(settings: Settings, topic: str) -> list[Message]:
