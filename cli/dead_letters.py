@@ -1,13 +1,15 @@
 """A dead letter as it lies in `courier-status-rejected`, and which of them a replay sends again. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from agents.records import MAX_CONTENT, Kind, Record, content_size
 from streams import topics
 from streams.codec import Codec, Undecodable, UnknownSchema
-from streams.dead_letters import DETAIL, OFFSET, PARTITION, REASON, REPLAYED, TOPIC, original_headers
+from streams.dead_letters import DETAIL, OFFSET, PARTITION, REASON, REPLAYED, TOPIC, original_headers, replays
 from streams.messages import Headers, Message, as_json, header, rfc3339
+from streams.order import Position, Reason
 from streams.settings import Settings
 
 SHOWN_BYTES = 200
@@ -33,12 +35,18 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     headers: Headers
+    too_large: bool = False  # with its marks, for a record of the topic it came from
 
     @classmethod
     def of(cls, record: Any) -> "DeadLetter":
         """From aiokafka's ConsumerRecord."""
         place = Place(record.partition, record.offset)
-        return cls(record.topic, place, record.timestamp, record.key, record.value, list(record.headers))
+        letter = cls(record.topic, place, record.timestamp, record.key, record.value, list(record.headers))
+        return replace(letter, too_large=letter._size() > MAX_CONTENT)
+
+    def without_value(self) -> "DeadLetter":
+        """All about it but its bytes, which may be large: whether there were any can still be seen."""
+        return replace(self, value=self.value and b"")
 
     @property
     def reason(self) -> str:
@@ -59,9 +67,14 @@ class DeadLetter:
         return f"{self.topic}:{self.place}@{rfc3339(self.rejected_at)}"
 
     @property
-    def replayed(self) -> str | None:
-        """The mark of the dead letter whose replay this one is, rejected again."""
-        return self.text(REPLAYED) or None
+    def replays(self) -> list[str]:
+        """The marks of the dead letters it was before, each replayed and rejected again, the oldest first."""
+        return replays(self.headers)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has the bytes that were rejected: those above 2 MiB are not kept."""
+        return self.value is not None or self.reason == Reason.UNDECODABLE
 
     def text(self, name: str) -> str:
         """A header as text; empty when there is none."""
@@ -81,8 +94,13 @@ class DeadLetter:
             return Codec(topic.message).decode(self.value)
 
     def resent(self) -> Headers:
-        """The headers of its replay."""
-        return [*original_headers(self.headers), (REPLAYED, self.mark.encode())]
+        """The headers of its replay: the original ones in their order, then a mark for each time it was sent again."""
+        marks = [*self.replays, self.mark]
+        return [*original_headers(self.headers), *((REPLAYED, mark.encode()) for mark in marks)]
+
+    def _size(self) -> int:
+        record = Record(Kind.UPDATES, Position("", *self.place), 0, self.key, self.value, self.resent())
+        return content_size(record)
 
 
 def glance(value: bytes | None) -> str:
@@ -100,7 +118,21 @@ class Plan:
     todo: set[Place] = field(default_factory=set)
     done: int = 0  # replayed before
     again: int = 0  # rejected again after a replay, and left alone unless asked for
-    nowhere: int = 0  # of no topic of ours, or without key and value: Kafka's clients send no such record
+    nowhere: int = 0  # see `can_be_sent`
+
+
+def can_be_sent(letter: DeadLetter, targets: set[str]) -> bool:
+    """Whether its original can be a record of its topic again.
+
+    Not of a topic that is not ours, and not without key and value: Kafka's clients send no such record. Not above
+    1 MiB: it came in compressed, and order tracking takes none. Not without the value it had.
+    """
+    return (
+        letter.text(TOPIC) in targets
+        and (letter.key is not None or letter.value is not None)
+        and letter.is_whole
+        and not letter.too_large
+    )
 
 
 def plan(letters: Iterable[DeadLetter], already: set[str], targets: set[str], again: bool) -> Plan:
@@ -109,9 +141,9 @@ def plan(letters: Iterable[DeadLetter], already: set[str], targets: set[str], ag
     for letter in letters:
         if letter.mark in already:
             made.done += 1
-        elif letter.replayed is not None and not again:
+        elif letter.replays and not again:
             made.again += 1
-        elif letter.text(TOPIC) not in targets or (letter.key is None and letter.value is None):
+        elif not can_be_sent(letter, targets):
             made.nowhere += 1
         else:
             made.todo.add(letter.place)

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaTimeoutError, for_code
 
+from agents import lenient
 from streams.kafka import MAX_REQUEST
 from streams.settings import Settings
 
@@ -17,7 +18,8 @@ FETCH_MS = 500
 
 @asynccontextmanager
 async def reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer in no group, with nothing assigned."""
+    """A consumer in no group, with nothing assigned. It reads what the workers read, whatever headers are called."""
+    lenient.install()
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap,
         client_id="lacak-cli",
@@ -54,9 +56,15 @@ async def partitions(settings: Settings, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in sorted(part["partition"] for part in described["partitions"])]
 
 
-async def records(settings: Settings, topics: list[str], since: int | None = None) -> AsyncIterator[Any]:
-    """All records that the topics hold now, a partition's in order; with `since` (ms), those appended from then on."""
+async def records(
+    settings: Settings, topics: list[str], since: int | None = None, only: int | None = None
+) -> AsyncIterator[Any]:
+    """All records that the topics hold now, a partition's in order.
+
+    With `since` (ms), those appended from then on; with `only`, those of the partitions of this number.
+    """
     assigned = [each for topic in topics for each in await partitions(settings, topic)]
+    assigned = [each for each in assigned if only is None or each.partition == only]
     async with reader(settings) as consumer:
         ends = await consumer.end_offsets(assigned)
         starts = await _starts(consumer, assigned, ends, since)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -30,12 +31,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def letters_table(letters: Iterable[DeadLetter], settings: Settings) -> None:
     """The dead letters, a line each."""
     table(
-        ("place", "rejected", "reason", "from", "key", "detail", "says"),
+        ("place", "rejected", "reason", "replays", "from", "key", "detail", "says"),
         (
             (
                 str(letter.place),
                 rfc3339(letter.rejected_at),
                 letter.reason,
+                str(len(letter.replays)),
                 letter.source,
                 glance(letter.key) if letter.key is not None else "–",
                 letter.detail,
@@ -55,14 +57,21 @@ def _says(letter: DeadLetter, settings: Settings) -> str:
     return " ".join(str(message[name]) for name in ("event_id", "status", "id_user") if name in message)
 
 
-def letter_page(letter: DeadLetter, settings: Settings) -> None:
-    """All that is known about one dead letter."""
+def letter_page(letter: DeadLetter, sent_again: Sequence[Any], settings: Settings) -> None:
+    """All that is known about one dead letter. `sent_again`: the records (aiokafka's) that its replays made."""
     print(f"{letter.topic}:{letter.place}, rejected {rfc3339(letter.rejected_at)}")
     print(f"reason   {letter.reason}: {letter.detail}")
     print(f"from     {letter.source}")
     print(f"key      {glance(letter.key) if letter.key is not None else 'none'}")
+    print(f"replays  {len(letter.replays) + len(sent_again)}")
+    for mark in letter.replays:
+        print(f"         of {mark}, rejected again")
+    for record in sent_again:
+        print(
+            f"         of this one, to {record.topic}:{record.partition}:{record.offset} at {rfc3339(record.timestamp)}"
+        )
     for name, value in letter.headers:
-        if not name.startswith("lacak_") or name == "lacak_replayed":
+        if not name.startswith("lacak_"):
             print(f"header   {name}: {glance(value)}")
     message = letter.message(settings)
     if message is None:

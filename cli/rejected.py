@@ -127,7 +127,29 @@ async def _show(using: "Settings", place: "Place") -> None:
         first, end = await consumer.beginning_offsets([where]), await consumer.end_offsets([where])
         if not first[where] <= place.offset < end[where]:
             raise Failed(f"no dead letter at {place}: the partition holds {first[where]} to {end[where] - 1}")
-        letter_page(DeadLetter.of(await record_at(using, consumer, where, place.offset)), using)
+        letter = DeadLetter.of(await record_at(using, consumer, where, place.offset))
+    letter_page(letter, [record async for record in _sent_again(using, letter)], using)
+
+
+async def _sent_again(using: "Settings", letter: "DeadLetter") -> "Any":
+    """The records that its replays made, as far as they are kept."""
+    from cli.logs import records
+    from streams.dead_letters import TOPIC, replays
+    from streams.topics import partition_of
+
+    if letter.text(TOPIC) not in _targets(using):
+        return
+    only = None if letter.key is None else partition_of(letter.key, using.partitions)
+    async for record in records(using, [letter.text(TOPIC)], letter.rejected_at - CLOCK_SKEW_MS, only):
+        if letter.mark in replays(record.headers):
+            yield record
+
+
+def _targets(using: "Settings") -> set[str]:
+    """The topics a replay may send to."""
+    from streams import topics
+
+    return {using.topic(topic.name) for topic in (topics.ORDERS, topics.UPDATES)}
 
 
 async def _replay(using: "Settings", reason: str | None, since: int | None, dry_run: bool, again: bool) -> None:
@@ -149,15 +171,12 @@ async def _plan(
     using: "Settings", reason: str | None, since: int | None, again: bool
 ) -> "tuple[list[DeadLetter], Plan]":
     """The dead letters that were asked for, without their values, and what to do with them."""
-    from dataclasses import replace
-
     from cli.dead_letters import plan
-    from streams import topics
 
-    everything = [replace(letter, value=letter.value and b"") async for letter in _letters(using, None, since)]
+    everything = [letter.without_value() async for letter in _letters(using, None, since)]
     chosen = [letter for letter in everything if reason is None or letter.reason == reason]
-    targets = {using.topic(topic.name) for topic in (topics.ORDERS, topics.UPDATES)}
-    already = {letter.replayed for letter in everything if letter.replayed}
+    targets = _targets(using)
+    already = {mark for letter in everything for mark in letter.replays}
     if chosen:
         already |= await _replayed(using, targets, min(letter.rejected_at for letter in chosen))
     return chosen, plan(chosen, already, targets, again)
@@ -169,13 +188,11 @@ async def _replayed(using: "Settings", targets: set[str], since: int) -> set[str
     What they no longer hold was judged long ago: sent again it is a duplicate, or it lies among the dead letters.
     """
     from cli.logs import records
-    from streams.dead_letters import REPLAYED
-    from streams.messages import header
+    from streams.dead_letters import replays
 
-    marks = set()
+    marks: set[str] = set()
     async for record in records(using, sorted(targets), since - CLOCK_SKEW_MS):
-        if mark := header(record.headers, REPLAYED):
-            marks.add(mark.decode("utf-8", "replace"))
+        marks.update(replays(record.headers))
     return marks
 
 

@@ -13,7 +13,7 @@ DETAIL = "lacak_detail"
 TOPIC = "lacak_topic"
 PARTITION = "lacak_partition"
 OFFSET = "lacak_offset"
-REPLAYED = "lacak_replayed"  # topic:partition:offset of the rejected record that was sent again
+REPLAYED = "lacak_replayed"  # topic:partition:offset@time of the rejected record that was sent again; one a replay
 
 _GAINED = frozenset({REASON, DETAIL, TOPIC, PARTITION, OFFSET})
 # A detail quotes what it was given; a header must not make the dead letter larger than its topic takes.
@@ -40,3 +40,8 @@ def rejected_headers(
 def original_headers(headers: Iterable[tuple[str, bytes]]) -> Headers:
     """The headers the record had before it was rejected, and before it was replayed."""
     return [(name, value) for name, value in headers if name not in _GAINED and name != REPLAYED]
+
+
+def replays(headers: Iterable[tuple[str, bytes | None]]) -> list[str]:
+    """Which dead letters a record was, each sent again, the oldest first. Their number is how often it was replayed."""
+    return [(value or b"").decode("utf-8", "replace") for name, value in headers if name == REPLAYED]

@@ -1,15 +1,20 @@
 """The operator's commands on real servers: dead letters are replayed once, and updates without an order given up."""
 
 import asyncio
+import os
+import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterable
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from cli.progress import read_until
-from command import lacak
+from command import headers_of, lacak, started
+from logs import T0, order_message, update_message
 from order_examples import RETENTION_MS, an_order
+from processes import Process, until
 from streams import topics
 from streams.codec import Codec
 from streams.dead_letters import REPLAYED, rejected_headers
@@ -19,7 +24,7 @@ from streams.settings import Settings
 from streams.topics import partition_of
 from tables.cassandra_orders import CassandraOrders
 from tables.orders import DAY_MS, WAITS_MS, Current, OrderWrite, Waiting, expires_at
-from topics_reader import read, write
+from topics_reader import messages, read, write
 
 REJECTED, UPDATES, ORDERS = topics.REJECTED.name, topics.UPDATES.name, topics.ORDERS.name
 ORIGINAL: Headers = [("ce_id", b"1"), ("traceparent", b"00-ab")]
@@ -82,6 +87,79 @@ def test_a_replay_sends_the_original_once_and_a_second_one_nothing(settings: Set
     assert one.headers()[:-1] == ORIGINAL
     name, mark = one.headers()[-1]
     assert name == REPLAYED and mark.startswith(settings.topic(REJECTED).encode() + b":")
+
+
+def test_a_replay_has_the_original_bytes_whatever_they_are(settings: Settings) -> None:
+    headers: Headers = [("b", b"\xff"), ("a", b""), ("b", b"\xff"), ("none", None), ("\\xff", b"1"), ("b", b"0")]
+    originals = [
+        (b"5", b"x" * 1_040_000),  # with what is around it, as large as a record may be
+        (b"", b"an empty key"),
+        (b"\xff\x00", b""),
+        (None, b"no key"),
+        (b"7", None),
+    ]
+    too_large = (b"6", b"y" * 1_500_000)
+    producer = Producer({"bootstrap.servers": settings.kafka_bootstrap, "message.max.bytes": 2_000_000})
+    for offset, (key, value) in enumerate([*originals, too_large]):
+        gained = rejected_headers(headers, Reason.UNDECODABLE, "because", settings.topic(UPDATES), 0, offset)
+        producer.produce(settings.topic(REJECTED), value, key, headers=gained)
+    assert producer.flush(30) == 0
+    badly_named(settings)
+    assert "5 sent again, 0 were before, 1 cannot be sent" in lacak(settings, "rejected", "replay").stdout
+    assert "0 sent again, 5 were before, 1 cannot be sent" in lacak(settings, "rejected", "replay").stdout
+    records = [each for each in read(settings, UPDATES) if each.value() != b"update"]
+    assert Counter((each.key(), each.value()) for each in records) == Counter(originals)
+    assert all(headers_of(each)[:-1] == headers for each in records)
+
+
+def badly_named(settings: Settings) -> None:
+    """An update with a header name that is not UTF-8: brokers take it, and aiokafka by itself cannot read it."""
+    kcat = ["kcat", "-P", "-b", settings.kafka_bootstrap, "-t", settings.topic(UPDATES), "-k", "5"]
+    subprocess.run([*map(os.fsencode, kcat), b"-H", b"\xff\xfe=1"], input=b"update", check=True, timeout=60)
+
+
+def test_a_replay_that_is_killed_is_finished_by_the_next_one(settings: Settings) -> None:
+    count = 3000
+    reject(settings, [(b"%d" % number, b"%d" % number, Reason.UNDECODABLE) for number in range(count)])
+    with started(settings, "rejected", "replay") as first:
+        until(lambda: read(settings, UPDATES) or first.poll() is not None, what="the first are sent")
+        first.kill()
+    lacak(settings, "rejected", "replay")
+    assert f"0 sent again, {count} were before" in lacak(settings, "rejected", "replay").stdout
+    assert Counter(values(settings, UPDATES)) == Counter(b"%d" % number for number in range(count))
+
+
+def test_what_was_rejected_is_applied_when_its_cause_is_gone_and_a_second_replay_changes_nothing(
+    settings: Settings,
+) -> None:
+    update, order = Codec("CourierStatusUpdate"), Codec("OrderPlaced")
+    returned = update_message("returned", 5, occurred_at=T0 + 9000)
+    with Process("track", settings):
+        write(settings, ORDERS, [(b"5", order.encode(order_message(5)))])
+        write(settings, UPDATES, [(b"5", update.encode(returned))])
+        until(
+            lambda: lacak(settings, "rejected", "list", "--reason", "illegal_transition").stdout, what="a dead letter"
+        )
+        assert "1 sent again" in lacak(settings, "rejected", "replay").stdout
+        until(lambda: len(read(settings, REJECTED)) == 2, what="it is rejected again")
+        write(settings, UPDATES, [(b"5", update.encode(update_message("exception", 5, occurred_at=T0 + 2000)))])
+        until(lambda: versions(settings) == [1, 2], what="the missing scan is applied")
+        assert "1 sent again" in lacak(settings, "rejected", "replay", "--again").stdout
+        until(lambda: versions(settings) == [1, 2, 3], what="the replayed update is applied")
+        assert "0 sent again, 2 were before" in lacak(settings, "rejected", "replay", "--again").stdout
+        write(settings, UPDATES, [(b"5", update.encode(returned))])  # as if it had been sent once more all the same
+        write(settings, UPDATES, [(b"5", b"the last")])
+        until(lambda: len(read(settings, REJECTED)) == 3, what="all is judged")
+    assert versions(settings) == [1, 2, 3]
+    first, second, _ = lacak(settings, "rejected", "list").stdout.splitlines()
+    assert (first.split("\t")[3], second.split("\t")[3]) == ("0", "1")
+    shown = lacak(settings, "rejected", "show", second.split("\t")[0]).stdout
+    assert "replays  2\n" in shown and f"of this one, to {settings.topic(UPDATES)}:" in shown
+
+
+def versions(settings: Settings) -> list[int]:
+    """The versions of what was published, in its order."""
+    return [each["version"] for each in messages(settings, topics.CHANGED.name, "OrderStatusChanged")]
 
 
 def test_one_that_is_rejected_again_is_left_alone_until_asked_for(settings: Settings) -> None:

@@ -1,8 +1,11 @@
 """Which dead letters a replay sends, and what a replayed record looks like."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
-from cli.dead_letters import DeadLetter, Place, glance, plan
+from cli.dead_letters import DeadLetter, Place, can_be_sent, glance, plan
 from cli.edge import Failed
 from cli.rejected import parse_place, start
 from streams.codec import Codec
@@ -48,9 +51,42 @@ def test_what_has_nowhere_to_go_is_counted() -> None:
 
 
 def test_a_replay_has_the_original_headers_and_says_whose_it_is() -> None:
-    one = letter(4, replayed="before")
+    one = letter(4)
     assert one.resent() == [*ORIGINAL, (REPLAYED, one.mark.encode())]
     assert header(one.resent(), REPLAYED) == b"courier-status-rejected:0:4@2025-10-09T08:53:20.004Z"
+
+
+def test_it_is_counted_how_often_a_record_was_replayed() -> None:
+    first = letter(1)
+    second = replace(letter(2), headers=rejected_headers(first.resent(), Reason.UNDECODABLE, "", "orders", 0, 0))
+    third = replace(letter(3), headers=rejected_headers(second.resent(), Reason.UNDECODABLE, "", "orders", 0, 1))
+    assert (first.replays, second.replays, third.replays) == ([], [first.mark], [first.mark, second.mark])
+    assert third.resent() == [*ORIGINAL, *((REPLAYED, each.mark.encode()) for each in (first, second, third))]
+
+
+def test_headers_are_sent_again_in_their_order_doubled_ones_and_empty_ones_too() -> None:
+    headers: Headers = [("b", b"1"), ("a", b""), ("b", b"1"), ("\\xff", b"\xff"), ("b", b"0")]
+    one = replace(letter(4), headers=rejected_headers(headers, Reason.UNDECODABLE, "", "orders", 0, 0))
+    assert one.resent()[:-1] == headers
+
+
+def test_an_original_that_is_not_whole_or_too_large_for_its_topic_is_not_sent() -> None:
+    cut = replace(
+        letter(1), headers=rejected_headers([], Reason.INVALID_FIELD, "too large", "orders", 0, 0), value=None
+    )
+    whole = replace(cut, headers=rejected_headers([], Reason.UNDECODABLE, "no value", "orders", 0, 0))
+    assert [can_be_sent(each, TARGETS) for each in (cut, whole)] == [False, True]
+    sizes = {size: read(b"x" * size) for size in (1_000_000, 1_048_576)}
+    assert {size: can_be_sent(each, TARGETS) for size, each in sizes.items()} == {1_000_000: True, 1_048_576: False}
+    assert not can_be_sent(sizes[1_048_576].without_value(), TARGETS), "a plan keeps no values"
+
+
+def read(value: bytes) -> DeadLetter:
+    """A dead letter as it is read from Kafka."""
+    headers = letter(1).headers
+    return DeadLetter.of(
+        SimpleNamespace(topic="t", partition=0, offset=0, timestamp=0, key=b"5", value=value, headers=headers)
+    )
 
 
 def test_what_it_says_is_shown_where_the_bytes_say_anything() -> None:
