@@ -45,6 +45,11 @@ class Process:
                 os.waitpid(int(pid), os.WNOHANG)
         return int(pid) if now and now == started else None
 
+    def paused(self) -> bool:
+        """Whether it lives, stopped by SIGSTOP."""
+        pid = self.pid()
+        return pid is not None and look(pid)[0].startswith("T")
+
     def start(self, command: Sequence[str], environment: Mapping[str, str], terminal: bool = False) -> None:
         """Start it in a session of its own, with its output in `log`, or on our `terminal`. Does not wait.
 
@@ -78,8 +83,11 @@ class Process:
         return True
 
     def stop(self, grace: float) -> None:
-        """SIGTERM, and SIGKILL when it is still there after `grace` seconds; it is gone when this returns."""
-        if self.signal(signal.SIGTERM) and not self.wait_gone(grace):
+        """SIGTERM, and SIGKILL when it is still there after `grace` seconds; it is gone when this returns.
+
+        A paused one is woken: it could not hear SIGTERM.
+        """
+        if self.signal(signal.SIGTERM) and self.signal(signal.SIGCONT) and not self.wait_gone(grace):
             self.kill9()
         self.pid_file.unlink(missing_ok=True)
 
@@ -108,12 +116,18 @@ class Process:
 
 def start_time(pid: int) -> str:
     """A word that tells a process from any other that has its id at another time; empty when it is gone."""
+    state, started = look(pid)
+    return "" if state[:1] in ("", "Z", "X") else started
+
+
+def look(pid: int) -> tuple[str, str]:
+    """A process's state, as `ps` writes it, and the moment it started; both empty when there is none."""
     if sys.platform == "linux":
         try:
             state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
-            return ""
-        return "" if state in "ZX" else fields[18]
+            return "", ""
+        return state, fields[18]
     told = subprocess.run(["ps", "-o", "stat=", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True).stdout
     state, _, started = told.strip().partition(" ")
-    return "" if state.startswith("Z") else started.strip().replace(" ", "-")
+    return state, started.strip().replace(" ", "-")

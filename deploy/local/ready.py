@@ -9,8 +9,8 @@ import struct
 TIMEOUT = 3.0
 
 
-def kafka_answers(host: str, port: int) -> bool:
-    """Whether the broker lists itself (Metadata, version 1, about no topics)."""
+def kafka_answers(host: str, port: int, brokers: int = 1) -> bool:
+    """Whether the broker lists as many living ones, itself among them (Metadata, version 1, about no topics)."""
     request = struct.pack(">hhih", 3, 1, 1, 5) + b"lacak" + struct.pack(">i", 0)
     try:
         with socket.create_connection((host, port), TIMEOUT) as connection:
@@ -18,18 +18,42 @@ def kafka_answers(host: str, port: int) -> bool:
             answer = _read(connection, *struct.unpack(">i", _read(connection, 4)))
     except OSError:
         return False
-    return bool(struct.unpack_from(">i", answer, 4)[0] >= 1)
+    return bool(struct.unpack_from(">i", answer, 4)[0] >= brokers)
 
 
 def cassandra_answers(host: str, port: int) -> bool:
     """Whether the node takes a client (STARTUP of the native protocol, version 4; READY or AUTHENTICATE)."""
-    body = struct.pack(">h", 1) + _string("CQL_VERSION") + _string("3.0.0")
     try:
         with socket.create_connection((host, port), TIMEOUT) as connection:
-            connection.sendall(struct.pack(">BBhBi", 4, 0, 0, 1, len(body)) + body)
-            return _read(connection, 9)[4] in (2, 3)
+            return _greet(connection) in (2, 3)
     except OSError:
         return False
+
+
+def cassandra_reads(host: str, port: int, replicas: int) -> bool:
+    """Whether the node answers a query for which 1, 2 or 3 replicas must be there."""
+    # A table of Cassandra's own, of which there are always three replicas.
+    query = b"SELECT * FROM system_distributed.repair_history WHERE keyspace_name='x' AND columnfamily_name='y'"
+    try:
+        with socket.create_connection((host, port), TIMEOUT) as connection:
+            _greet(connection)
+            body = struct.pack(">i", len(query)) + query + struct.pack(">hB", replicas, 0)  # ONE, TWO, THREE are 1 to 3
+            return _ask(connection, 7, body) == 8
+    except OSError:
+        return False
+
+
+def _greet(connection: socket.socket) -> int:
+    """STARTUP; returns the opcode of the answer."""
+    return _ask(connection, 1, struct.pack(">h", 1) + _string("CQL_VERSION") + _string("3.0.0"))
+
+
+def _ask(connection: socket.socket, opcode: int, body: bytes) -> int:
+    """One request of Cassandra's protocol; returns the opcode of the answer, of which the rest is not looked at."""
+    connection.sendall(struct.pack(">BBhBi", 4, 0, 0, opcode, len(body)) + body)
+    header = _read(connection, 9)
+    _read(connection, *struct.unpack_from(">i", header, 5))
+    return header[4]
 
 
 def http_answers(host: str, port: int, path: str) -> bool:

@@ -1,9 +1,12 @@
 """Kafka and Cassandra as services: their files filled in, their command lines, their readiness."""
 
 import base64
+import contextlib
+import os
 import subprocess
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -16,21 +19,51 @@ from deploy.local.ready import cassandra_answers, kafka_answers
 from deploy.local.services import Service, StartFailed
 
 
+@dataclass(frozen=True)
+class Place:
+    """A server's place among those of its kind that work together; a lone one is the first of one."""
+
+    name: str
+    """Of its process, its folders and its log."""
+    number: int
+    """Counted from 1."""
+    hosts: Sequence[str]
+    """The addresses of all, in the order of their numbers."""
+
+    @property
+    def host(self) -> str:
+        return self.hosts[self.number - 1]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What the servers run on."""
+
+    java: Path
+    class_paths: Mapping[str, Sequence[Path]]
+
+
+def installed(kinds: Iterable[str], cache: Path, variables: Mapping[str, str]) -> Installed:
+    """Java, and the jars of these of `kafka` and `cassandra`, with what is missing in `cache` fetched.
+
+    Raises jars.WrongChecksum or OSError when a jar cannot be had.
+    """
+    locks = {kind: jars.read_lock(HERE / kind / "jars.lock") for kind in kinds}
+    java = ensure_java(variables, cache)
+    jars.ensure([jar for lock in locks.values() for jar in lock], cache)
+    return Installed(java, {kind: [cache / "jars" / jar.path for jar in lock] for kind, lock in locks.items()})
+
+
 def local_servers(config: Config, variables: Mapping[str, str]) -> list[Service]:
     """The servers that this stack starts itself, with all that they need fetched.
 
     Raises jars.WrongChecksum or OSError when a jar cannot be had.
     """
     wanted = [name for name, elsewhere in servers(config).items() if not elsewhere]
-    locks = {name: jars.read_lock(HERE / name / "jars.lock") for name in wanted}
     if not wanted:
         return []
-    java = ensure_java(variables, config.cache)
-    jars.ensure([jar for lock in locks.values() for jar in lock], config.cache)
-    make = {"kafka": kafka, "cassandra": cassandra}
-    return [
-        make[name](config, java, [config.cache / "jars" / jar.path for jar in lock]) for name, lock in locks.items()
-    ]
+    there = installed(wanted, config.cache, variables)
+    return [MAKE[name](config, Place(name, 1, [config.host]), there) for name in wanted]
 
 
 def servers(config: Config) -> dict[str, str]:
@@ -46,14 +79,19 @@ def server_answers(config: Config) -> dict[str, Callable[[], bool]]:
     }
 
 
-def kafka(config: Config, java: Path, class_path: list[Path]) -> Service:
-    """One broker that is its own controller."""
-    home = config.folder / "run" / "kafka"
-    data = config.folder / "data" / "kafka"
+def kafka(config: Config, place: Place, there: Installed) -> Service:
+    """One broker that is a controller too."""
+    home = config.folder / "run" / place.name
+    data = config.folder / "data" / place.name
+    voters = enumerate(place.hosts, 1)
     values = {
-        "HOST": config.host,
+        "NODE_ID": place.number,
+        "VOTERS": ",".join(f"{number}@{host}:{config.kafka_controller_port}" for number, host in voters),
+        "HOST": place.host,
         "KAFKA_PORT": config.kafka_port,
         "KAFKA_CONTROLLER_PORT": config.kafka_controller_port,
+        "REPLICAS": min(3, len(place.hosts)),
+        "MIN_INSYNC_REPLICAS": 2 if len(place.hosts) > 2 else 1,
         "HEAP": config.kafka_heap,
         "DATA": data,
         "TMP": home / "tmp",
@@ -63,39 +101,63 @@ def kafka(config: Config, java: Path, class_path: list[Path]) -> Service:
 
     def prepare() -> None:
         fill_in("kafka", home, values)
-        write_arguments(home / "kafka.args", home / "jvm.options", class_path)
+        write_arguments(home / "kafka.args", home / "jvm.options", there.class_paths["kafka"])
         if not (data / "meta.properties").exists():
-            format_storage(java, home, data, properties)
+            format_storage(there.java, home, data, cluster_id(config.folder / "data" / "kafka-id"))
 
     return Service(
-        process=Process("kafka", config.folder),
-        command=[str(java), f"@{home / 'kafka.args'}", "kafka.Kafka", properties],
-        answers=server_answers(config)["kafka"],
-        listens=[(config.host, config.kafka_port), (config.host, config.kafka_controller_port)],
+        process=Process(place.name, config.folder),
+        command=[str(there.java), f"@{home / 'kafka.args'}", "kafka.Kafka", properties],
+        answers=partial(kafka_answers, place.host, config.kafka_port),
+        listens=[(place.host, config.kafka_port), (place.host, config.kafka_controller_port)],
         prepare=prepare,
     )
 
 
-def format_storage(java: Path, home: Path, data: Path, properties: str) -> None:
-    """Give an empty data folder its cluster id, as KRaft wants before the first start."""
+def format_storage(java: Path, home: Path, data: Path, cluster: str) -> None:
+    """Give an empty data folder its cluster's id, as KRaft wants before the first start."""
     data.mkdir(parents=True, exist_ok=True)
-    # An id that begins with "-" would be taken for an option.
-    cluster = "L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
     command = [str(java), f"@{home / 'kafka.args'}", "kafka.tools.StorageTool", "format"]
-    done = subprocess.run([*command, "-t", cluster, "-c", properties], capture_output=True, text=True)
+    command += ["-t", cluster, "-c", str(home / "server.properties")]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise StartFailed(f"kafka: its storage in {data} could not be formatted:\n{done.stdout}{done.stderr}")
+        raise StartFailed(f"{data.name}: its storage in {data} could not be formatted:\n{done.stdout}{done.stderr}")
 
 
-def cassandra(config: Config, java: Path, class_path: list[Path]) -> Service:
-    """One node, which is its own seed."""
-    home = config.folder / "run" / "cassandra"
+def cluster_id(kept: Path) -> str:
+    """The Kafka cluster's id in the file `kept`; the first of the brokers that asks makes it."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    new = kept.with_name(f"{kept.name}-{uuid.uuid4()}")
+    # An id that begins with "-" would be taken for an option.
+    new.write_text("L" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:])
+    with contextlib.suppress(FileExistsError):
+        os.link(new, kept)
+    new.unlink()
+    return kept.read_text()
+
+
+def cassandra(config: Config, place: Place, there: Installed) -> Service:
+    """One node; every node of its cluster is a seed."""
+    home = config.folder / "run" / place.name
+    alone = len(place.hosts) == 1
+    class_path = there.class_paths["cassandra"]
     values = {
-        "HOST": config.host,
+        "INITIAL_TOKEN": (place.number - 1) * (2**64 // len(place.hosts)) - 2**63,
+        "SEEDS": ",".join(f"{host}:{config.cassandra_storage_port}" for host in place.hosts),
+        "HOST": place.host,
         "CASSANDRA_PORT": config.cassandra_port,
         "CASSANDRA_STORAGE_PORT": config.cassandra_storage_port,
+        # A lone node answers late rather than not at all. With others, it soon gives up one that does not answer.
+        "REPLICA_TIMEOUT": "5000ms" if alone else "2000ms",
+        "REQUEST_TIMEOUT": "10000ms" if alone else "5000ms",
+        # A new file every few seconds: a fault test with a full disk need not wait for it.
+        "COMMITLOG_SEGMENT": "8MiB" if alone else "1MiB",
+        "HINTS": "false" if alone else "true",
+        # Without it, a node that starts again fails the writes that come before it has heard of its peers.
+        "REMEMBER_RING": "false" if alone else "true",
+        "GOODBYE_MS": 0 if alone else 500,
         "HEAP": config.cassandra_heap,
-        "DATA": config.folder / "data" / "cassandra",
+        "DATA": config.folder / "data" / place.name,
         "TMP": home / "tmp",
         "CONFIG": home,
         "JAMM": next(jar for jar in class_path if jar.name.startswith("jamm-")),
@@ -107,13 +169,17 @@ def cassandra(config: Config, java: Path, class_path: list[Path]) -> Service:
         write_arguments(home / "cassandra.args", home / "jvm.options", class_path)
 
     return Service(
-        process=Process("cassandra", config.folder),
-        command=[str(java), f"@{home / 'cassandra.args'}", "org.apache.cassandra.service.CassandraDaemon"],
-        answers=server_answers(config)["cassandra"],
-        listens=[(config.host, config.cassandra_port), (config.host, config.cassandra_storage_port)],
+        process=Process(place.name, config.folder),
+        command=[str(there.java), f"@{home / 'cassandra.args'}", "org.apache.cassandra.service.CassandraDaemon"],
+        answers=partial(cassandra_answers, place.host, config.cassandra_port),
+        listens=[(place.host, config.cassandra_port), (place.host, config.cassandra_storage_port)],
         prepare=prepare,
         grace=30,
     )
+
+
+MAKE: Mapping[str, Callable[[Config, Place, Installed], Service]] = {"kafka": kafka, "cassandra": cassandra}
+"""For each kind of server, what makes one of it a service."""
 
 
 def fill_in(server: str, home: Path, values: Mapping[str, object]) -> None:
@@ -129,7 +195,7 @@ def fill_in(server: str, home: Path, values: Mapping[str, object]) -> None:
             left.unlink()
 
 
-def write_arguments(target: Path, options: Path, class_path: list[Path]) -> None:
+def write_arguments(target: Path, options: Path, class_path: Sequence[Path]) -> None:
     """A file of arguments for `java @file`: the options, then the class path."""
     lines = [line for line in options.read_text().splitlines() if line and not line.startswith("#")]
     lines += ["-cp", ":".join(map(str, class_path))]
