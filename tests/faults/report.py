@@ -1,0 +1,131 @@
+"""One run's outcome: the evidence read and judged, and one table of it."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from checker import check
+from rich.console import Console
+from rich.table import Table
+
+from evidence import Where, collect, save
+from findings import Report
+from tally import Tally, tally
+from world import World
+
+SHOWN = 20
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run comes to. `crashes` are processes that ended by themselves; they are told, and no loss."""
+
+    report: Report
+    tally: Tally
+    crashes: list[str]
+    failures: list[str]
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was lost, and everything went as it must."""
+        return not self.report.findings and not self.failures
+
+
+def judge(world: World, crashes: list[str], failures: list[str]) -> Outcome:
+    """Reads the evidence, keeps it, and has it checked. Kafka and Cassandra must be up, everything else at rest."""
+    settings = world.settings
+    where = Where(
+        settings.kafka_bootstrap,
+        settings.cassandra_hosts,
+        settings.cassandra_port,
+        settings.cassandra_keyspace,
+        settings.topic_prefix,
+        settings.partitions,
+    )
+    evidence = collect(where, world.run)
+    save(evidence, world.run)
+    return Outcome(check(evidence), tally(evidence.history), crashes, failures)
+
+
+def show(outcome: Outcome, seed: int, folder: Path) -> None:
+    """Prints the table, and puts it beside the history as report.txt, with all findings."""
+    with (folder / "report.txt").open("w") as file:
+        _write(Console(file=file, width=140), outcome, seed, folder, shown=len(outcome.report.findings))
+    width = None if sys.stdout.isatty() else 140
+    _write(Console(width=width, highlight=False), outcome, seed, folder, SHOWN)
+
+
+def _write(console: Console, outcome: Outcome, seed: int, folder: Path, shown: int) -> None:
+    console.print(_faults(outcome))
+    totals = Table(show_header=False, title=f"seed {seed}", title_justify="left")
+    for name, value in _totals(outcome):
+        totals.add_row(name, value)
+    console.print(totals)
+    for finding in outcome.report.findings[:shown]:
+        console.print(f"{finding.kind}: {finding.what} at {finding.where}: {finding.sentence}", markup=False)
+    if (more := len(outcome.report.findings) - shown) > 0:
+        console.print(f"… and {more} more: {folder / 'report.txt'}", markup=False)
+    for failure in outcome.failures:
+        console.print(f"failed: {failure}", markup=False)
+    console.print(f"{'nothing was lost' if outcome.good else 'NOT GOOD'}; all of it is in {folder}", markup=False)
+
+
+def _faults(outcome: Outcome) -> Table:
+    table = Table(title="faults", title_justify="left")
+    for name in ("kind", "count", "longest stall", "SIGTERM to exit", "told"):
+        table.add_column(name, justify="right" if name not in ("kind", "told") else "left")
+    stalls = longest_stalls(outcome.report)
+    for name, fault in sorted(outcome.tally.faults.items()):
+        exits = f"{max(fault.exits):.1f} s" if fault.exits else ""
+        if fault.failed_exits:
+            exits += f" ({fault.failed_exits} with an error)"
+        stall = stalls.get(name)
+        table.add_row(
+            name, str(fault.count), "" if stall is None else f"{stall / 1000:.1f} s", exits, _told(fault.details)
+        )
+    return table
+
+
+def longest_stalls(report: Report) -> dict[str, int]:
+    """By kind of fault, in ms, of those during which there was input."""
+    longest: dict[str, int] = defaultdict(int)
+    for stall in report.stalls:
+        if stall.longest_ms is not None:
+            longest[stall.name] = max(longest[stall.name], stall.longest_ms)
+    return longest
+
+
+def _told(details: list[str]) -> str:
+    return "; ".join(dict.fromkeys(details))
+
+
+def _totals(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    counted, lines = outcome.tally, outcome.tally.lines
+    offered = lines["sent kafka"] + lines["sent rest"]
+    yield "faults", f"{sum(each.count for each in counted.faults.values())} of {len(counted.faults)} kinds"
+    rate = offered / counted.seconds if counted.seconds else 0
+    yield "inputs offered", f"{offered:,} ({lines['sent rest']:,} by REST), {rate:.0f}/s for {counted.seconds:.0f} s"
+    yield "acknowledged", f"{lines['acked']:,}; refused {lines['refused']:,}, given up {lines['gave_up']:,}"
+    for name, value in outcome.report.figures.items():
+        yield name, f"{value:,}"
+    yield (
+        "live clients",
+        f"{lines['connected']:,} connections; resumed {lines['resumed']:,} gap-free, "
+        + (f"{lines['snapshot instead']:,} by a snapshot"),
+    )
+    for name, count in outcome.report.columns().items():
+        yield name.upper(), f"{count:,}"
+    for kind, seconds in sorted(counted.last_exits.items()):
+        yield f"SIGTERM to exit, {kind}", f"{seconds:.1f} s"
+    for kind, memory in counted.memory.items():
+        yield (
+            f"memory, {kind}",
+            (
+                f"{memory.before / MIB:.0f} MiB before the first fault, {memory.during / MIB:.0f} at most in one, "
+                f"{memory.ever / MIB:.0f} at most"
+            ),
+        )
+    yield "ended by themselves", "; ".join(outcome.crashes) or "none"
