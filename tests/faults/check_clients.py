@@ -14,6 +14,7 @@ from wire import Message
 GRACE_MS = 5_000  # what was published so shortly before a client's end need not have reached it
 ENDED_MS = 23 * 60 * 60 * 1000  # an order that ended so long ago may be left out of a snapshot (24 h, with a margin)
 _MOST_TOLD = 20  # findings of one client
+_FIGURES = ("connections", "first snapshots", "resumes without a gap", "resumes by snapshot", "changes seen by clients")
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class _Client:
 
 def check_clients(history: Iterable[Line], expected: Expected, published: Published, report: Report) -> None:
     """All clients of the history."""
+    report.figures.update(dict.fromkeys(_FIGURES, 0))
     checks = _Clients(expected, published, report)
     for line in history:
         if line["kind"] == "connected":

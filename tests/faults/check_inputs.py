@@ -3,10 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from claims import Acked, Claims, Digest, Sent, message_digest, record_digest
 from evidence import ORDERS, UPDATES, Evidence, Record
 from expected import Expected, Place, is_misrouted
 from findings import Kind, Report
-from promises import Acked, Digest, Promises, Sent, message_digest, record_digest
 from wire import Bad, decode, number_of
 
 _NAMES = {ORDERS: "OrderPlaced", UPDATES: "CourierStatusUpdate"}
@@ -35,33 +35,33 @@ def _place(sent: Sent, acked: Acked) -> Place | None:
     return sent.topic, acked.partition, acked.offset
 
 
-def check_inputs(evidence: Evidence, promises: Promises, expected: Expected, report: Report) -> Found:
+def check_inputs(evidence: Evidence, claims: Claims, expected: Expected, report: Report) -> Found:
     """Lost, phantom and not forwarded inputs."""
     found = Found()
     for topic in (ORDERS, UPDATES):
         for record in evidence.topics[topic]:
-            _explain(topic, record, evidence.partitions, promises, found, report)
-    for each, acked in promises.acked.items():
-        if each in promises.sent:
-            _kept(each, promises.sent[each], acked, found, report)
+            _explain(topic, record, evidence.partitions, claims, found, report)
+    for each, acked in claims.acked.items():
+        if each in claims.sent:
+            _kept(each, claims.sent[each], acked, found, report)
     _forwarded(expected, found, report)
-    _count(promises, report)
+    _count(claims, report)
     return found
 
 
-def _explain(topic: str, record: Record, partitions: int, promises: Promises, found: Found, report: Report) -> None:
+def _explain(topic: str, record: Record, partitions: int, claims: Claims, found: Found, report: Report) -> None:
     digest = record_digest(topic, record)
-    if digest not in promises.by_digest:
+    if digest not in claims.by_digest:
         digest = _message(topic, record) or digest
     place = (topic, record.partition, record.offset)
     found.at[place] = digest
     if not is_misrouted(record, partitions):
         found.right.setdefault(digest, place)
         found.copies[digest] += 1
-    if digest not in promises.by_digest:
+    if digest not in claims.by_digest:
         report.add(Kind.PHANTOM, "input", _at(place), f"{_at(place)} holds a record that nobody sent")
-    elif promises.only_refused(digest):
-        ids = ", ".join(promises.by_digest[digest])
+    elif claims.only_refused(digest):
+        ids = ", ".join(claims.by_digest[digest])
         report.add(Kind.PHANTOM, "refused input", _at(place), f"{ids} was refused, and lies at {_at(place)}")
 
 
@@ -97,13 +97,13 @@ def _forwarded(expected: Expected, found: Found, report: Report) -> None:
             )
 
 
-def _count(promises: Promises, report: Report) -> None:
-    rest = sum(promises.sent[each].rest for each in promises.acked if each in promises.sent)
-    report.figures["inputs acknowledged"] = len(promises.acked)
+def _count(claims: Claims, report: Report) -> None:
+    rest = sum(claims.sent[each].rest for each in claims.acked if each in claims.sent)
+    report.figures["inputs acknowledged"] = len(claims.acked)
     report.figures["inputs acknowledged over REST"] = rest
-    report.figures["inputs acknowledged over Kafka"] = len(promises.acked) - rest
-    report.figures["inputs refused"] = len(promises.refused)
-    report.figures["inputs of unknown outcome"] = len(promises.sent.keys() - promises.acked.keys() - promises.refused)
+    report.figures["inputs acknowledged over Kafka"] = len(claims.acked) - rest
+    report.figures["inputs refused"] = len(claims.refused)
+    report.figures["inputs of unknown outcome"] = len(claims.sent.keys() - claims.acked.keys() - claims.refused)
 
 
 def _at(place: Place) -> str:

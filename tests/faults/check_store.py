@@ -18,7 +18,7 @@ def check_store(evidence: Evidence, expected: Expected, report: Report) -> None:
     _orders(evidence, expected, report)
     _History(evidence, expected, report).check()
     _waiting(evidence, expected, report)
-    for table, rows in _lists(expected.orders.values()).items():
+    for table, rows in lists(expected.orders.values()).items():
         _same_rows(table, rows, evidence.tables[table], report)
     _replicas(evidence, report)
 
@@ -127,7 +127,8 @@ def _waiting_cells(id_order: int, record: Record, incarnation: str) -> dict[str,
     }
 
 
-def _lists(lives: Iterable[Life]) -> dict[str, set[Row]]:
+def lists(lives: Iterable[Life]) -> dict[str, set[Row]]:
+    """The rows of the three lists that these orders make."""
     rows: dict[str, set[Row]] = {"orders_by_user": set(), "orders_by_produk": set(), "months_by_user": set()}
     for life in lives:
         said = life.said

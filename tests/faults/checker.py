@@ -13,10 +13,10 @@ from check_clients import check_clients
 from check_inputs import check_inputs
 from check_store import check_store
 from check_topics import check_changed, check_notifications, check_rejected
+from claims import read_claims
 from evidence import ORDERS, UPDATES, Evidence, load
 from expected import Expected, expect
 from findings import Report
-from promises import promises
 from stalls import stalls
 
 _SHOWN = 50
@@ -25,7 +25,7 @@ _SHOWN = 50
 def check(evidence: Evidence) -> Report:
     """All findings and figures. Pure: it looks at nothing but the evidence."""
     report = Report()
-    said = promises(evidence.history)
+    said = read_claims(evidence.history)
     expected = expect(evidence.topics[ORDERS], evidence.topics[UPDATES], evidence.partitions)
     _count(expected, report)
     found = check_inputs(evidence, said, expected, report)

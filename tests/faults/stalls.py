@@ -5,18 +5,18 @@ from collections.abc import Iterator
 
 from check_inputs import Found
 from check_topics import Published
+from claims import Claims
 from expected import Expected
 from findings import Stall
-from promises import Promises
 
 AFTER_MS = 10_000  # what is acknowledged so shortly after a fault still belongs to it
 
 
-def stalls(promises: Promises, expected: Expected, found: Found, published: Published) -> list[Stall]:
+def stalls(claims: Claims, expected: Expected, found: Found, published: Published) -> list[Stall]:
     """One a fault. An update that came before its order waits for that, not for a fault: it does not count."""
-    waits = sorted(_waits(promises, expected, found, published))
+    waits = sorted(_waits(claims, expected, found, published))
     acked = [at for at, _ in waits]
-    faults = promises.faults
+    faults = claims.faults
     nexts = [fault["at"] for fault in faults[1:]]
     result = []
     for fault, following in zip(faults, [*nexts, None], strict=True):
@@ -28,10 +28,10 @@ def stalls(promises: Promises, expected: Expected, found: Found, published: Publ
     return result
 
 
-def _waits(promises: Promises, expected: Expected, found: Found, published: Published) -> Iterator[tuple[int, int]]:
+def _waits(claims: Claims, expected: Expected, found: Found, published: Published) -> Iterator[tuple[int, int]]:
     """When an input was acknowledged, and how long its event took from then; at least 0."""
-    for each, acked in promises.acked.items():
-        sent = promises.sent.get(each)
+    for each, acked in claims.acked.items():
+        sent = claims.sent.get(each)
         place = found.effective(sent, acked) if sent else None
         if place is None or place in expected.early or place not in expected.applied:
             continue

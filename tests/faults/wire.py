@@ -34,19 +34,20 @@ class Bad(ValueError):
         self.reason = reason
 
 
-def _without_logical_types(schema: Any) -> Any:
+def without_logical_types(schema: Any) -> Any:
+    """The schema by which times are read as integers."""
     if isinstance(schema, list):
-        return list(map(_without_logical_types, schema))
+        return list(map(without_logical_types, schema))
     if not isinstance(schema, dict):
         return schema
-    return {name: _without_logical_types(part) for name, part in schema.items() if name != "logicalType"}
+    return {name: without_logical_types(part) for name, part in schema.items() if name != "logicalType"}
 
 
 def _schemas(name: str) -> dict[int, Any]:
     """Every released schema of one message type by its id, times as integers."""
     files = (AVRO / "released").glob(f"*-{name}.avsc")
     return {
-        int(file.name.partition("-")[0]): fastavro.parse_schema(_without_logical_types(json.loads(file.read_text())))
+        int(file.name.partition("-")[0]): fastavro.parse_schema(without_logical_types(json.loads(file.read_text())))
         for file in files
     }
 

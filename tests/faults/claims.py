@@ -31,7 +31,7 @@ class Acked(NamedTuple):
 
 
 @dataclass(slots=True)
-class Promises:
+class Claims:
     """What the clients know. `by_digest`: the ids of what was sent alike."""
 
     sent: dict[str, Sent] = field(default_factory=dict)
@@ -46,9 +46,9 @@ class Promises:
         return all(each in self.refused for each in self.by_digest[digest])
 
 
-def promises(history: Iterable[Line]) -> Promises:
+def read_claims(history: Iterable[Line]) -> Claims:
     """Reads the lines of clients and of the nemesis."""
-    found = Promises()
+    found = Claims()
     for line in history:
         kind = line["kind"]
         if kind == "sent":
