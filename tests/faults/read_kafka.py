@@ -1,5 +1,6 @@
 """Topics read whole by librdkafka: a client that is not the pipeline's."""
 
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 
@@ -63,19 +64,27 @@ def read(bootstrap: str, topic: str) -> list[Record]:
 
 def _until_the_ends(consumer: Consumer, open_: set[int], topic: str) -> list[Record]:
     records: list[Record] = []
+    heard = time.monotonic()
     while open_:
-        some = consumer.consume(5000, PATIENCE if not records else 10.0)
-        if not some:
+        some = consumer.consume(1000, 0.2)  # it waits for all of them, or for so long
+        if some:
+            heard = time.monotonic()
+        elif time.monotonic() > heard + PATIENCE:
             raise NotReadToTheEnd(f"{topic}: {sorted(open_)}")
-        for message in some:
-            error = message.error()
-            if error is None:
-                records.append(_record(message))
-            elif error.code() == KafkaError._PARTITION_EOF:
-                open_.discard(message.partition())
-            elif not error.retriable():
-                raise KafkaException(error)
+        records += filter(None, (_taken(message, open_) for message in some))
     return records
+
+
+def _taken(message: Message, open_: set[int]) -> Record | None:
+    """The record; or None for what only tells that a partition ends, or that a broker is away for now."""
+    error = message.error()
+    if error is None:
+        return _record(message)
+    if error.code() == KafkaError._PARTITION_EOF:
+        open_.discard(message.partition())
+    elif not error.retriable():
+        raise KafkaException(error)
+    return None
 
 
 def _record(message: Message) -> Record:
