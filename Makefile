@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 CODE := streams tables agents api cli deploy bench tests
 PACKAGES := streams tables agents api cli deploy.local
 
-.PHONY: help run up down status logs test check format bench lock clean tools
+.PHONY: help run up down status logs test faults check format bench lock clean tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -33,7 +33,11 @@ test: .venv/ready tools ## all tests, on a Kafka and a Cassandra of their own
 	$(PYTEST) tests/unit tests/model
 	cd clients/js && npm test && npm run types
 	$(PYTEST) tests/integration
+	$(PYTEST) tests/faults
 	$(PYTEST) tests/e2e
+
+faults: .venv/ready ## break a whole system on purpose for MINUTES=15, and see that nothing is lost (SEED=: that schedule again)
+	$(BIN)/python tests/faults/run.py $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),15)
 
 check: .venv/ready ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from checker import check
 from rich.console import Console
 from rich.table import Table
 
+from checker import check
 from evidence import Where, collect, save
 from findings import Report
 from tally import Tally, tally

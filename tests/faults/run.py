@@ -31,7 +31,7 @@ from supervisor import Supervisor  # noqa: E402
 from world import Size, World  # noqa: E402
 
 SHORT_SIZE = Size(track=2, notify=1, gateway=1, api=1, rate=150, rest_rate=30, users=200, watched=30)
-SHORT_SECONDS, SHORT_PAUSE = 75.0, 3.0
+SHORT_SECONDS, SHORT_PAUSE = 70.0, 3.0
 DRAIN_SECONDS, COURIERS_SECONDS, CLIENTS_SECONDS = 180.0, 150.0, 60.0
 SETTLE = 5.0
 """For the last changes to reach the clients, and for a system at rest to be looked at before it is broken."""
@@ -49,7 +49,8 @@ def main() -> int:
     size = SHORT_SIZE if options.short else Size(rate=options.rate)
     kinds: Sequence[Kind] = SHORT if options.short else KINDS
     seconds = SHORT_SECONDS if options.short else load_seconds(options.minutes)
-    slots = plan(seed, seconds, kinds, families(size), SHORT_PAUSE if options.short else PAUSE)
+    pause = SHORT_PAUSE if options.short else PAUSE
+    slots = plan(seed, seconds, kinds, families(size), pause, pairs=not options.short)
     announce(seed, seconds, slots, left_out(slots, kinds))
     folder = options.keep / f"{seed}-{time.strftime('%Y%m%d-%H%M%S')}"
     world = World(folder.absolute(), size, seed)

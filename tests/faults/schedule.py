@@ -67,9 +67,14 @@ def load_seconds(minutes: float) -> float:
 
 
 def plan(
-    seed: int, seconds: float, kinds: Sequence[Kind], families: Mapping[str, Sequence[str]], pause: float = PAUSE
+    seed: int,
+    seconds: float,
+    kinds: Sequence[Kind],
+    families: Mapping[str, Sequence[str]],
+    pause: float = PAUSE,
+    pairs: bool = True,
 ) -> list[Slot]:
-    """Every kind alone, in random order, on random targets; then pairs of two families until `seconds` are full.
+    """Every kind alone, in random order, on random targets; then `pairs` of two families until `seconds` are full.
 
     A kind that no longer fits is left out: see `left_out`.
     """
@@ -81,7 +86,7 @@ def plan(
             number += 1
             slots.append(Slot(at, (_step(number, kind, families, random),), must=True))
             at += kind.seconds + pause
-    if left_out(slots, kinds):
+    if not pairs or left_out(slots, kinds):
         return slots
     for first, second in _pairs(kinds, random):
         shift = random.uniform(0, LARGEST_SHIFT)
