@@ -2,22 +2,30 @@
 
 Crashes at each step, zombies that go on after their partition moved, writes and sends that time out and are applied
 all the same (at once, later, or not), commits that are lost. The log, the committed positions and the store are plain
-objects; `agents.lane.Lane` and `tables.memory_orders.MemoryOrders` are the real ones. Checked against the pure fold.
+objects; `agents.lane.Lane`, `tables.memory_orders.MemoryOrders` and the records that `agents.track.Tracker` makes are
+the real ones. Checked against the pure fold (promises.py).
 """
 
 import asyncio
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from agents.lane import Effects, Lane
-from agents.records import Kind, Rejection, parse
-from logs import PARTITIONS, T0, Log, Worker
-from streams.messages import status_changed
-from streams.order import Applied, Late, Order, Rejected, Row, Update, fold, placed, same_order
+from agents.lane import Effects, Event, Lane
+from agents.patience import PatientOrders
+from agents.publisher import Publisher
+from agents.records import Kind
+from agents.track import Tracker
+from logs import T0, Log, Worker, order_message, update_message
+from promises import Published, broken
+from streams.dead_letters import rejected_headers
+from streams.messages import Headers
+from streams.settings import Settings
 from tables.memory_orders import MemoryOrders
 
+LOOP = asyncio.new_event_loop()  # one for all worlds: nothing outlives the call that it runs
+TRACKER = Tracker(Settings(_env_file=None), cast(PatientOrders, None), cast(Publisher, None))  # type: ignore[call-arg]
 STATUSES = ("confirmed", "picked_up", "in_transit", "attempt_failed", "delivered", "cancelled", "exception")
 Step = Iterator[None]
 
@@ -40,29 +48,33 @@ class Assignment:
 
 @dataclass
 class World:
-    """One partition of the two inputs, its store, and what was published."""
+    """One partition of the two inputs, its store, and what was published. What happens next is drawn by lot."""
 
     random: random.Random
     rules: Rules
     log: Log = field(default_factory=Log)
     committed: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
-    events: list[dict[str, Any]] = field(default_factory=list)
-    dead: set[tuple[Kind, int]] = field(default_factory=set)
+    events: list[Published] = field(default_factory=list)
+    dead: dict[tuple[Kind, int], list[Headers]] = field(default_factory=dict)
     late: list[Callable[[], None]] = field(default_factory=list)
     zombies: list[Assignment] = field(default_factory=list)
     lanes: list[Lane] = field(default_factory=list)
     faults: bool = True
 
     def __post_init__(self) -> None:
-        self.loop = asyncio.new_event_loop()
         self.store = MemoryOrders(clock=lambda: self.log.clock)
         self.owner = self.assignment()
 
     def do(self, awaitable: Any) -> Any:
-        return self.loop.run_until_complete(awaitable)
+        return LOOP.run_until_complete(awaitable)
 
     def chance(self, share: float) -> bool:
+        """Whether a fault happens."""
         return self.faults and self.random.random() < share
+
+    def pick(self, count: int) -> int:
+        """One of so many ways that are no faults."""
+        return self.random.randrange(count)
 
     def assignment(self) -> Assignment:
         orders, updates = self.committed[Kind.ORDERS], self.committed[Kind.UPDATES]
@@ -76,9 +88,10 @@ class World:
     # -- one batch, a step at a time
 
     def batch(self, mine: Assignment) -> Step:
-        kind = self.random.choice([k for k in Kind if mine.lane.positions[k].offset < len(self.log.records[k])])
+        kinds = [k for k in Kind if mine.lane.positions[k].offset < len(self.log.records[k])]
+        kind = kinds[self.pick(len(kinds))]
         start = mine.lane.positions[kind].offset
-        records = self.log.records[kind][start : start + self.random.randint(1, 4)]
+        records = self.log.records[kind][start : start + 1 + self.pick(4)]
         effects = self.do(mine.lane.judge(records))
         yield
         yield from self.write(effects)
@@ -93,19 +106,20 @@ class World:
     def write(self, effects: Effects) -> Step:
         writes = [lambda each=each: self.do(self.store.write(each, self.log.clock)) for each in effects.writes]
         writes += [lambda each=each: self.do(self.store.add_waiting(each, self.log.clock)) for each in effects.waiting]
-        self.random.shuffle(writes)
-        for write in writes:
-            yield from self.surely(write)
+        while writes:
+            yield from self.surely(writes.pop(self.pick(len(writes))))
 
     def publish(self, effects: Effects) -> Step:
-        sends = [lambda each=each: self.events.append(status_changed(each.order, each.row)) for each in effects.events]
+        """The tracker's own records, made anew whenever they are sent: a replay's must be the same."""
+        sends = [lambda each=each: self.events.append(published(each)) for each in effects.events]
         if not self.rules.confirmed_in_order and self.faults:
             self.random.shuffle(sends)
         for send in sends:
             yield from self.surely(send)
-        for rejection in effects.rejections:
-            where = rejection.record.kind, rejection.record.position.offset
-            yield from self.surely(lambda where=where: self.dead.add(where))
+        for each in effects.rejections:
+            where = each.record.kind, each.record.position.offset
+            headers = rejected_headers(each.record.headers, each.reason, each.detail, where[0], 0, where[1])
+            yield from self.surely(lambda where=where, said=headers: self.dead.setdefault(where, []).append(said))
 
     def surely(self, action: Callable[[], Any]) -> Step:
         """Tried until it is confirmed; a try that timed out was applied, is applied later, or is not."""
@@ -165,7 +179,16 @@ class World:
             continue
         for action in self.late:
             action()
-        self.loop.close()
+
+
+def published(event: Event) -> Published:
+    """The record that announces a change."""
+    return Published(event.order.id_order, event.row.version or 0, TRACKER._change(event))
+
+
+def trace(number: int) -> Headers:
+    """A sender's own trace."""
+    return [("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-%016x-01" % number)]
 
 
 def traffic(world: World) -> list[Callable[[], Any]]:
@@ -174,16 +197,26 @@ def traffic(world: World) -> list[Callable[[], Any]]:
     luck, log = world.random, world.log
     sent: list[list[Callable[[], Any]]] = []
     for id_order in luck.sample([7, 8, 9], luck.choice([1, 1, 2])):
-        shop = [lambda i=id_order: log.order(id_order=i, placed_at=T0 + luck.randrange(4000))]
+        shop = [
+            lambda i=id_order: log.append(
+                Kind.ORDERS,
+                order_message(i, placed_at=T0 + luck.randrange(4000)),
+                headers=luck.choice([None, trace(99)]),
+            )
+        ]
         if luck.random() < 0.3:
             shop.append(lambda i=id_order: log.order(id_order=i, harga=luck.choice([10_000, 1])))
         courier = [
-            lambda i=id_order, n=number: log.update(
-                luck.choice(STATUSES),
-                id_order=i,
-                event_id=luck.choice("abcdefg"),
-                occurred_at=T0 + 1000 * n + luck.choice([0, 0, 900, -2500, 60_000]),
-                eta=luck.choice([None, None, T0 + n]),
+            lambda i=id_order, n=number: log.append(
+                Kind.UPDATES,
+                update_message(
+                    luck.choice(STATUSES),
+                    i,
+                    event_id=luck.choice("abcdefg"),
+                    occurred_at=T0 + 1000 * n + luck.choice([0, 0, 900, -2500, 60_000]),
+                    eta=luck.choice([None, None, T0 + n]),
+                ),
+                headers=luck.choice([None, trace(n + 1)]),
             )
             for number in range(luck.randrange(1, 7))
         ]
@@ -192,60 +225,6 @@ def traffic(world: World) -> list[Callable[[], Any]]:
     while any(sent):
         merged.append(luck.choice([each for each in sent if each]).pop(0))
     return merged
-
-
-def expected(log: Log) -> tuple[dict[int, tuple[Order, list[Row]]], set[tuple[Kind, int]]]:
-    """Each order with its rows, and where the dead letters come from: the pure fold of the whole log."""
-    orders: dict[int, tuple[Order, list[Row]]] = {}
-    dead: set[tuple[Kind, int]] = set()
-    for record in log.records[Kind.ORDERS]:
-        order = parse(record, PARTITIONS)
-        assert isinstance(order, Order)
-        first = orders.setdefault(order.id_order, (order, [placed(order)]))[0]
-        if not same_order(first, order):
-            dead.add((Kind.ORDERS, record.position.offset))
-    for record in log.records[Kind.UPDATES]:
-        update = parse(record, PARTITIONS)
-        assert isinstance(update, Update) and not isinstance(update, Rejection)
-        if update.id_order in orders:
-            order, rows = orders[update.id_order]
-            rows, outcome = fold(rows, update)
-            assert isinstance(outcome, Applied | Late | Rejected) or len(rows) == len(orders[update.id_order][1])
-            orders[update.id_order] = order, rows
-            if isinstance(outcome, Rejected):
-                dead.add((Kind.UPDATES, record.position.offset))
-    return orders, dead
-
-
-def broken(world: World) -> list[str]:
-    """Which promises do not hold."""
-    loop = asyncio.new_event_loop()
-    found: list[str] = []
-    orders, dead = expected(world.log)
-    for id_order, (order, rows) in orders.items():
-        stored = loop.run_until_complete(world.store.load(id_order))
-        if stored is None or list(stored.rows) != rows:
-            found.append("rows")
-        current = loop.run_until_complete(world.store.order(id_order))
-        applied = [row for row in rows if row.applied]
-        if current is None or (current.status, current.version) != (applied[-1].status, applied[-1].version):
-            found.append("current status")
-        listed = loop.run_until_complete(world.store.orders_of_user(order.id_user, 10)).items
-        if id_order not in [each.order.id_order for each in listed]:
-            found.append("list")
-        want = {row.version: status_changed(order, row) for row in applied}
-        mine = [event for event in world.events if event["id_order"] == id_order]
-        first = list(dict.fromkeys(event["version"] for event in mine))
-        if first != sorted(want):
-            found.append("versions missing, too many, or first seen out of order")
-        if any(event != want.get(event["version"]) for event in mine):
-            found.append("an event says something else")
-    if {event["id_order"] for event in world.events} - orders.keys():
-        found.append("phantom")
-    if world.dead != dead:
-        found.append("dead letters")
-    loop.close()
-    return found
 
 
 def schedule(seed: int, rules: Rules | None = None) -> list[str]:
