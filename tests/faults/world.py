@@ -249,6 +249,8 @@ class World:
         for servers in SERVERS:
             self.up(*(name for name in self.members(servers) if not self.pid(name)))
         self.up(*(name for name in self.processes if name not in surplus and not self.pid(name)))
+        with self.lock:
+            self.held = set(surplus)
 
     def terminate_lacak(self) -> None:
         """SIGTERM to all of Lacak's processes, each kind by itself, as a shutdown in good order."""
