@@ -8,6 +8,7 @@ missing or not promised. What it saw is kept under --keep: the history, the logs
 """
 
 import argparse
+import re
 import secrets
 import signal
 import sys
@@ -26,7 +27,7 @@ from lives import COURIERS  # noqa: E402
 from nemeses import KINDS, SHORT, strike  # noqa: E402
 from processes import until  # noqa: E402
 from report import Outcome, judge, show  # noqa: E402
-from schedule import PAUSE, Kind, Slot, left_out, load_seconds, plan  # noqa: E402
+from schedule import PAUSE, Slot, left_out, load_seconds, plan  # noqa: E402
 from supervisor import Supervisor  # noqa: E402
 from world import Size, World  # noqa: E402
 
@@ -47,7 +48,7 @@ def main() -> int:
     options = _options()
     seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
     size = SHORT_SIZE if options.short else Size(rate=options.rate)
-    kinds: Sequence[Kind] = SHORT if options.short else KINDS
+    kinds = [kind for kind in (SHORT if options.short else KINDS) if re.search(options.only, kind.name)]
     seconds = SHORT_SECONDS if options.short else load_seconds(options.minutes)
     pause = SHORT_PAUSE if options.short else PAUSE
     slots = plan(seed, seconds, kinds, families(size), pause, pairs=not options.short)
@@ -192,6 +193,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=15, help="for all of it, about")
     parser.add_argument("--rate", type=int, default=Size.rate, help="inputs a second through both doors")
     parser.add_argument("--short", action="store_true", help="each kind of process killed once, on a smaller system")
+    parser.add_argument("--only", default="", help="the kinds of fault that this regular expression finds")
     parser.add_argument("--keep", type=Path, default=Path(".lacak/faults"), help="the folder of the runs' folders")
     return parser.parse_args()
 
