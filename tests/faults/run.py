@@ -44,7 +44,8 @@ class Broken(Exception):
 
 def main() -> int:
     """Gives the exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to end, it ends all that it started
+    for number in (signal.SIGTERM, signal.SIGINT):  # also in the background, where a shell has it ignore the latter
+        signal.signal(number, signal.default_int_handler)
     options = _options()
     seed = options.seed if options.seed is not None else secrets.randbelow(10**6)
     size = SHORT_SIZE if options.short else Size(rate=options.rate)
