@@ -20,6 +20,7 @@ from streams.topics import Topic
 
 LINGER_MS = 2
 PROBE_SECONDS = 2.0
+CLOSE_SECONDS = 2.0  # when the requests have their answers: nobody was promised what is still unconfirmed
 _RETRY_SECONDS = 1.0
 
 _log = log.get(__name__)
@@ -53,7 +54,7 @@ class Intake:
         self._task = background.start(self._keep_connected(), "intake")
 
     async def stop(self) -> None:
-        """Sends what is under way, for produce_timeout at most, and closes."""
+        """Sends what is under way, for CLOSE_SECONDS at most, and closes."""
         await background.stop(self._task)
         self.ready = False
         if self._producer is not None:
@@ -167,7 +168,7 @@ class Intake:
     async def _close(self, producer: AIOKafkaProducer) -> None:
         with contextlib.suppress(KafkaError, OSError):
             try:
-                async with asyncio.timeout(self._settings.produce_timeout):
+                async with asyncio.timeout(CLOSE_SECONDS):
                     await producer.stop()
             except TimeoutError:
                 await producer.client.close()

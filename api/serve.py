@@ -10,7 +10,10 @@ from api.app import FACTORIES, App
 from api.http_head import BoundedHttp
 from streams.settings import Settings
 
-GRACE_SECONDS = 10  # for requests under way, after the live connections have said goodbye
+# For requests under way, after the live connections have said goodbye. A POST takes up to produce_timeout, 5 s; with
+# what closing takes, an API ends in 10 s, and a gateway, which takes no POSTs of records, in its drain and 5 s.
+GRACE_SECONDS = 6
+GATEWAY_GRACE_SECONDS = 3
 BACKLOG = 4096  # a gateway's clients all come back at once
 
 
@@ -57,7 +60,7 @@ def make_server(name: str, settings: Settings) -> Server:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=75,  # longer than the proxies in front, which else meet a connection just closed
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_graceful_shutdown=GATEWAY_GRACE_SECONDS if name == "gateway" else GRACE_SECONDS,
     )
     return Server(config, app)
 

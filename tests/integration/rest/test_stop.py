@@ -1,0 +1,62 @@
+"""SIGTERM to an API whose Kafka is frozen: each POST under way has its answer, and the process ends in 10 s.
+
+The server is the session's own and is really frozen, so LACAK_TEST_KAFKA must not be set.
+"""
+
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+
+from api.auth import ORDERS_WRITE
+from fresh import fresh_settings
+from processes import Process, until
+from rest import Rest
+from stack import Servers, free_ports
+
+ORDER = {"id_user": 42, "id_produk": 7, "harga": 125_000, "jumlah": 2}
+
+
+def test_posts_under_way_are_answered_before_the_api_ends_though_kafka_is_frozen(
+    servers: Servers, tmp_path: Path
+) -> None:
+    settings = fresh_settings(servers, tmp_path, http_host="127.0.0.1", http_port=free_ports("127.0.0.1", 1)[0])
+    url = f"http://127.0.0.1:{settings.http_port}"
+    kafka = servers.services["kafka"].process.pid()
+    assert kafka
+    with Process("api", settings) as api, httpx.Client(base_url=url, timeout=30) as http:
+        headers = Rest(settings, http).headers(ORDERS_WRITE)
+        until(lambda: is_ready(http), what="ready")
+        os.kill(kafka, signal.SIGSTOP)
+        try:
+            posts = [under_way(settings.http_port, headers, n) for n in (1, 2, 3)]
+            api.stop(10)
+        finally:
+            os.kill(kafka, signal.SIGCONT)
+        answers = [post.recv(65_536) for post in posts]
+        for post in posts:
+            post.close()
+    assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 503 Service Unavailable"] * 3
+
+
+def under_way(port: int, headers: dict[str, str], id_order: int) -> socket.socket:
+    """A POST that the API is working on: it has asked for the body, and the body is sent."""
+    body = json.dumps({**ORDER, "id_order": id_order}).encode()
+    post = socket.create_connection(("127.0.0.1", port), 30)
+    lines = {"Host": "lacak", "Content-Type": "application/json", "Expect": "100-continue", **headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    post.sendall(f"POST /v1/orders HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode())
+    assert post.recv(100).startswith(b"HTTP/1.1 100 ")
+    post.sendall(body)
+    return post
+
+
+def is_ready(http: httpx.Client) -> bool:
+    """Whether it answers, and can take traffic."""
+    try:
+        return http.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
