@@ -14,7 +14,7 @@ from faults.history import Writer
 from faults.script import ORDERS, Input, sent_line
 from streams.settings import Settings
 
-CONCURRENT = 48
+CONCURRENT = 128  # the offered rate holds up to answers of two seconds
 MOST_WAITING = 20_000
 BATCH = 5
 PATIENCE = 300.0  # then an input is given up
@@ -69,11 +69,19 @@ class RestDoor:
             self._spawn(batch)
 
     async def close(self) -> None:
-        """Gives up what is under way; it is written down so."""
+        """Gives up what is under way or waits for its turn; it is written down so."""
+        waiting = [*self._batch, *(given for lane in self._lanes.values() for given in lane)]
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for given in waiting:
+            self._give_up(given, "its turn did not come")
+        self.in_flight -= len(waiting)
         await self._http.aclose()
+
+    def _give_up(self, given: Input, why: str) -> None:
+        self._counts["gave_up"] += 1
+        self._history.write("gave_up", id=given.id, error=why)
 
     def _begin(self, given: Input) -> None:
         if not given.batched:
@@ -111,8 +119,7 @@ class RestDoor:
                     await asyncio.sleep(pause)
         finally:
             for given in left:
-                self._counts["gave_up"] += 1
-                self._history.write("gave_up", id=given.id, error=f"{tries} tries")
+                self._give_up(given, f"{tries} tries")
             self.in_flight -= len(inputs)
         for given in inputs:
             self._next(given.id_order)
