@@ -91,7 +91,7 @@ def _faults(result: Tally, faults: list[Any], exits: list[Any]) -> None:
         during = [each for each in faults if each["at"] <= line["at"] <= each["until"] and _hits(each, family)]
         for fault in during:
             result.faults[fault["name"]].exits.append(line["seconds"])
-            result.faults[fault["name"]].failed_exits += line["code"] != 0
+            result.faults[fault["name"]].failed_exits += line["code"] not in (0, -15)  # uvicorn ends by the signal
         if not during:
             result.last_exits[family] = max(result.last_exits.get(family, 0.0), line["seconds"])
 
