@@ -8,7 +8,6 @@ assignment (rule 4). docs/decisions/0002-batch-consumer.md has the reasons and t
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -56,7 +55,8 @@ class BatchConsumer(driver.Consumer):
         self._gauged = 0.0
         self._sought: dict[TP, tuple[int, int]] = {}
         self._busy: dict[int, asyncio.Task[None]] = {}  # by partition number
-        self._pending: dict[int, deque[tuple[TP, Sequence[Any]]]] = {}  # fetched meanwhile, by partition number
+        # Fetched meanwhile, by partition number; the topic that waits longest is the first.
+        self._pending: dict[int, dict[TP, list[Any]]] = {}
         self._held: dict[TP, int] = {}  # their bytes, about
         self._epoch = 0
         self._wake = asyncio.Event()
@@ -207,19 +207,22 @@ class BatchConsumer(driver.Consumer):
 
     def _hold(self, tp: TP, records: Sequence[Any]) -> None:
         """Puts records behind those of their partition number that wait, and sees that somebody works on them."""
-        self._pending.setdefault(tp.partition, deque()).append((tp, records))
+        self._pending.setdefault(tp.partition, {}).setdefault(tp, []).extend(records)
         self._held[tp] = self._held.get(tp, 0) + _weight(records)
         if tp.partition not in self._busy:
             self._busy[tp.partition] = asyncio.ensure_future(self._work(tp.partition, self._epoch))
 
     def _take(self, partition: int) -> tuple[TP, Sequence[Any]] | None:
-        """The next batch of a partition number: all that lies at its front of one topic."""
+        """The next batch of a partition number: all that waits of the topic that waits longest.
+
+        What was fetched of the other topic in between does not part it: two topics have no order, and a batch of what
+        one fetch brought would be a handful of records, however many wait.
+        """
         pending = self._pending.get(partition)
         if not pending:
             return None
-        tp, records = pending.popleft()
-        while pending and pending[0][0] == tp:
-            records = [*records, *pending.popleft()[1]]
+        tp = next(iter(pending))
+        records = pending.pop(tp)
         self._held[tp] -= _weight(records)
         return tp, records
 

@@ -112,7 +112,7 @@ async def test_the_lag_is_told_while_nothing_gets_done() -> None:
     assert metrics.LAG.labels(HERE.topic, HERE.partition)._value.get() == 37
 
 
-async def test_what_comes_while_a_batch_runs_is_held_and_goes_as_one_batch_in_order() -> None:
+async def test_what_comes_while_a_batch_runs_is_held_and_goes_as_one_batch_of_a_topic_in_order() -> None:
     consumer: Any = Consumer()
     other = TP("orders", 3)
     done: list[tuple[TP, list[int]]] = []
@@ -127,8 +127,8 @@ async def test_what_comes_while_a_batch_runs_is_held_and_goes_as_one_batch_in_or
     consumer._hold(HERE, records(0, 1))
     await running.wait()
     consumer._hold(HERE, records(2))
-    consumer._hold(HERE, records(3, 4))
     consumer._hold(other, records(7))
+    consumer._hold(HERE, records(3, 4))
     assert done == [(HERE, [0, 1])] and consumer._held[HERE] == 3 * 256
     goes_on.set()
     await consumer._busy[3]
