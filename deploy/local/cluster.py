@@ -50,7 +50,7 @@ class Cluster:
     """
 
     def __init__(self, folder: Path, cache: Path, net: str = NET, kinds: Sequence[str] = KINDS) -> None:
-        self.config = Config(folder=folder.absolute(), cache=cache, kafka_heap="256m", cassandra_heap="384m")
+        self.config = Config(folder=folder.absolute(), cache=cache, kafka_heap="256m", cassandra_heap="768m")
         self._addresses = [f"{net}.{number}" for number in (1, 2, 3)]
         there = installed(kinds, cache, read_variables())
         self.members: dict[str, Service] = {}

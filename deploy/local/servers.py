@@ -4,6 +4,7 @@ import base64
 import contextlib
 import os
 import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,12 @@ from deploy.local.java import ensure_java
 from deploy.local.processes import Process
 from deploy.local.ready import cassandra_answers, kafka_answers
 from deploy.local.services import Service, StartFailed
+
+PR_SET_TIMERSLACK = 29  # of prctl(2)
+SLACK_NS = 1_000_000
+# Of a JVM (TieredStopAtLevel). The first starts fastest and takes least; under a load that lasts, six servers on two
+# cores need the second one too.
+FIRST_COMPILER, BOTH_COMPILERS = 1, 4
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ def kafka(config: Config, place: Place, there: Installed) -> Service:
     home = config.folder / "run" / place.name
     data = config.folder / "data" / place.name
     voters = enumerate(place.hosts, 1)
+    alone = len(place.hosts) == 1
     values = {
         "NODE_ID": place.number,
         "VOTERS": ",".join(f"{number}@{host}:{config.kafka_controller_port}" for number, host in voters),
@@ -92,6 +100,9 @@ def kafka(config: Config, place: Place, there: Installed) -> Service:
         "KAFKA_CONTROLLER_PORT": config.kafka_controller_port,
         "REPLICAS": min(3, len(place.hosts)),
         "MIN_INSYNC_REPLICAS": 2 if len(place.hosts) > 2 else 1,
+        # Followers' fetches are most of what a broker of three does. They wait a little, and bring more at a time.
+        "FOLLOWER_BYTES": 1 if alone else 16384,
+        "COMPILER": FIRST_COMPILER if alone else BOTH_COMPILERS,
         "HEAP": config.kafka_heap,
         "DATA": data,
         "TMP": home / "tmp",
@@ -152,10 +163,14 @@ def cassandra(config: Config, place: Place, there: Installed) -> Service:
         "REQUEST_TIMEOUT": "10000ms" if alone else "5000ms",
         # A new file every few seconds: a fault test with a full disk need not wait for it.
         "COMMITLOG_SEGMENT": "8MiB" if alone else "1MiB",
+        # A cluster under load for minutes would spend a third of its time on flushing and compacting small tables.
+        "MEMTABLES": "64MiB" if alone else "256MiB",
+        "COMMITLOG": "128MiB" if alone else "1GiB",
         "HINTS": "false" if alone else "true",
         # Without it, a node that starts again fails the writes that come before it has heard of its peers.
         "REMEMBER_RING": "false" if alone else "true",
         "GOODBYE_MS": 0 if alone else 500,
+        "COMPILER": FIRST_COMPILER if alone else BOTH_COMPILERS,
         "HEAP": config.cassandra_heap,
         "DATA": config.folder / "data" / place.name,
         "TMP": home / "tmp",
@@ -170,12 +185,30 @@ def cassandra(config: Config, place: Place, there: Installed) -> Service:
 
     return Service(
         process=Process(place.name, config.folder),
-        command=[str(there.java), f"@{home / 'cassandra.args'}", "org.apache.cassandra.service.CassandraDaemon"],
+        command=[
+            *sleepily(),
+            str(there.java),
+            f"@{home / 'cassandra.args'}",
+            "org.apache.cassandra.service.CassandraDaemon",
+        ],
         answers=partial(cassandra_answers, place.host, config.cassandra_port),
         listens=[(place.host, config.cassandra_port), (place.host, config.cassandra_storage_port)],
         prepare=prepare,
         grace=30,
     )
+
+
+def sleepily() -> list[str]:
+    """What goes before a command whose threads need not wake up to the microsecond.
+
+    Cassandra's workers wait for work by sleeping for 10 µs again and again, which takes a core from a small machine.
+    On Linux they sleep for at least a millisecond.
+    """
+    if sys.platform != "linux":
+        return []
+    slack = f"ctypes.CDLL(None).prctl({PR_SET_TIMERSLACK}, {SLACK_NS})"
+    code = f"import ctypes, os, sys; {slack}; os.execvp(sys.argv[1], sys.argv[1:])"
+    return [sys.executable, "-S", "-c", code]
 
 
 MAKE: Mapping[str, Callable[[Config, Place, Installed], Service]] = {"kafka": kafka, "cassandra": cassandra}
