@@ -23,7 +23,7 @@ from faults.script import Script
 from streams.settings import Settings
 
 TICK = 0.01
-LIFE = 15  # seconds of the rate's worth of open orders: lives of one to two minutes
+LIFE = 5  # seconds of the rate's worth of open orders: lives of half a minute to a minute
 LAST_ANSWERS = 120.0
 
 

@@ -12,9 +12,9 @@ COURIERS = ("jne", "jnt", "sicepat", "anteraja", "ninja", "pos")
 PLACED = "placed"
 ROUTES = {"kafka": "rest", "rest": "kafka"}
 """The doors, and the other one of each."""
-MOST_STEPS = 10
-_WEIGHTS = {"delivered": 2.0, "exception": 0.4, "attempt_failed": 0.7, "returning": 0.3, "returned": 1.5}
-_WEIGHTS |= {"cancelled": 0.1, "lost": 0.1, "in_transit": 1.5}
+MOST_STEPS = 14
+_WEIGHTS = {"delivered": 0.5, "exception": 0.4, "attempt_failed": 0.7, "returning": 0.3, "returned": 1.5}
+_WEIGHTS |= {"cancelled": 0.1, "lost": 0.1, "in_transit": 3.0}
 _NEXT_ON_THE_WAY = 8.0
 _SUCCESSORS = {status: sorted(successors) for status, successors in TRANSITIONS.items()}
 

@@ -33,7 +33,9 @@ from world import Size, World  # noqa: E402
 
 SHORT_SIZE = Size(track=2, notify=1, gateway=1, api=1, rate=150, rest_rate=30, users=200, watched=30)
 SHORT_SECONDS, SHORT_PAUSE = 70.0, 3.0
-DRAIN_SECONDS, COURIERS_SECONDS, CLIENTS_SECONDS = 180.0, 150.0, 60.0
+DRAIN_SECONDS, COURIERS_SECONDS, CLIENTS_SECONDS, WARM_SECONDS = 180.0, 150.0, 60.0, 240.0
+WARMING = 20.0
+"""In which the load comes to its rate, before anybody looks whether it is kept up with."""
 SETTLE = 5.0
 """For the last changes to reach the clients, and for a system at rest to be looked at before it is broken."""
 
@@ -95,6 +97,7 @@ class Run:
         """The whole story. Raises `Broken`."""
         self.start_in_the_wrong_order()
         self.world.start_load()
+        self.warm_up()
         self.break_things(slots, seconds)
         self.come_to_rest()
         self.say("SIGTERM to all")
@@ -116,6 +119,15 @@ class Run:
         who = {"name": "workers started before Kafka", "target": ",".join(workers), "seed_step": 0}
         self.world.history.write("fault", at=at, until=now_ms(), **who, detail="each said that it waits")
         self.say("all is there")
+
+    def warm_up(self) -> None:
+        """Waits, under load, until JVMs that have just started keep up with it: the stalls shall be the faults' own."""
+        rate = self.world.size.rate
+        self.world.rest(WARMING)
+        try:
+            self.say(f"warm after {drain(self.world.settings, WARM_SECONDS, at_most=2 * rate):.0f} s")
+        except DidNotDrain as error:
+            self.failures.append(f"does not keep up with {rate}/s: {error}")
 
     def break_things(self, slots: Sequence[Slot], seconds: float) -> None:
         """The schedule under load. A slot is late rather than closer than a pause to the one before."""

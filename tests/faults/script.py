@@ -68,14 +68,14 @@ class Script:
         given = self._move(life, life.moves.pop(), now)
         if life.moves:
             self._born += 1
-            gap = self._random.choice((1.0, 4.0, 12.0, 20.0)) * (0.5 + self._random.random())
+            gap = self._random.choice((1.0, 3.0, 6.0, 10.0)) * (0.5 + self._random.random())
             heapq.heappush(self._open, (now + gap * 1000, self._born, life))
         return given
 
     def _due(self, now: int) -> Life | None:
-        """The order that waits the longest. While there are too few, only every second input is of an old one."""
+        """The order that waits the longest. While there are too few, every fourth input is a new one."""
         few = len(self._open) < self._target
-        if not self._open or (few and (self._random.random() < 0.5 or self._open[0][0] > now + 5000)):
+        if not self._open or (few and (self._random.random() < 0.75 or self._open[0][0] > now + 5000)):
             return None
         return heapq.heappop(self._open)[2]
 
