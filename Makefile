@@ -37,6 +37,7 @@ test: .venv/ready tools ## all tests, on a Kafka and a Cassandra of their own
 	$(PYTEST) tests/e2e
 
 faults: .venv/ready ## break a whole system on purpose for MINUTES=15, and see that nothing is lost (SEED=: that schedule again)
+	$(BIN)/python tests/model/run.py --schedules 20000 $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/faults/run.py $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),15)
 
 check: .venv/ready ## format, lint, types, import contracts
