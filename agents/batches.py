@@ -47,6 +47,7 @@ class BatchConsumer(driver.Consumer):
 
     topics: tuple[str, ...] = ()
     handler: Handler
+    batch_records = 100
 
     def on_init(self) -> None:
         self._mark: dict[TP, int] = {}  # finished up to here
@@ -213,7 +214,7 @@ class BatchConsumer(driver.Consumer):
             self._busy[tp.partition] = asyncio.ensure_future(self._work(tp.partition, self._epoch))
 
     def _take(self, partition: int) -> tuple[TP, Sequence[Any]] | None:
-        """The next batch of a partition number: all that waits of the topic that waits longest.
+        """The next batch of a partition number: what waits of the topic that waits longest, batch_records at most.
 
         What was fetched of the other topic in between does not part it: two topics have no order, and a batch of what
         one fetch brought would be a handful of records, however many wait.
@@ -222,7 +223,10 @@ class BatchConsumer(driver.Consumer):
         if not pending:
             return None
         tp = next(iter(pending))
-        records = pending.pop(tp)
+        waiting = pending.pop(tp)
+        records, rest = waiting[: self.batch_records], waiting[self.batch_records :]
+        if rest:
+            pending[tp] = rest  # behind the other topic's
         self._held[tp] -= _weight(records)
         return tp, records
 
@@ -293,9 +297,10 @@ def _weight(records: Sequence[Any]) -> int:
     return sum(len(record.value or b"") + 256 for record in records)
 
 
-def transport(app: Any, topics: Iterable[str], handler: Handler) -> driver.Transport:
+def transport(app: Any, topics: Iterable[str], handler: Handler, batch_records: int) -> driver.Transport:
     """A Faust transport whose consumer hands the batches of `topics` to `handler`: `app.transport = transport(…)`."""
     lenient.install()
-    consumer = type("BatchConsumer", (BatchConsumer,), {"topics": tuple(topics), "handler": handler})
+    ours = {"topics": tuple(topics), "handler": handler, "batch_records": batch_records}
+    consumer = type("BatchConsumer", (BatchConsumer,), ours)
     kind = type("BatchTransport", (driver.Transport,), {"Consumer": consumer})
     return kind(app.conf.broker_consumer, app)

@@ -76,7 +76,7 @@ def make_app(settings: Settings, group: str, topics: Sequence[str], handler: Han
     )
     for topic in topics:
         app.topics.add(app.topic(topic, key_type=bytes, value_type=bytes))
-    app.transport = transport(app, topics, handler)
+    app.transport = transport(app, topics, handler, settings.batch_records)
     return app
 
 

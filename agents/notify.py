@@ -32,8 +32,8 @@ _NOTIFICATION = Codec("UserNotification")
 
 
 @dataclass
-class _Part:
-    """What some records of one partition come to."""
+class _Batch:
+    """What a batch comes to."""
 
     users: dict[bytes, UserOrders] = field(default_factory=dict)  # as far as these records are folded
     changed: set[bytes] = field(default_factory=set)
@@ -57,36 +57,35 @@ class Notifier:
         log.info("assigned", partitions=sorted(tp.partition for tp in positions))
 
     async def batch(self, tp: TP, records: Sequence[Any]) -> None:
-        """All effects of these records, a part at a time: announced, then remembered, both confirmed."""
-        for start in range(0, len(records), self._settings.batch_records):
-            with metrics.BATCH_SECONDS.time():
-                await self._part(tp.partition, records[start : start + self._settings.batch_records])
+        """All effects of these records: announced, then remembered, both confirmed."""
+        with metrics.BATCH_SECONDS.time():
+            await self._do(tp.partition, records)
 
-    async def _part(self, partition: int, records: Sequence[Any]) -> None:
-        part = _Part()
+    async def _do(self, partition: int, records: Sequence[Any]) -> None:
+        batch = _Batch()
         for record in records:
             change = _change(record)
             if change is not None:
-                self._judge(part, partition, record, change)
+                self._judge(batch, partition, record, change)
         with metrics.PUBLISH_SECONDS.time():
-            await self._publisher.publish(part.announced)
-            await self._remember(part, partition)
-        for status in part.statuses:
+            await self._publisher.publish(batch.announced)
+            await self._remember(batch, partition)
+        for status in batch.statuses:
             metrics.NOTIFICATIONS.labels(status).inc()
 
-    def _judge(self, part: _Part, partition: int, record: Any, change: Message) -> None:
-        orders = part.users.get(record.key)
+    def _judge(self, batch: _Batch, partition: int, record: Any, change: Message) -> None:
+        orders = batch.users.get(record.key)
         if orders is None:
             orders = self.table.load(partition, record.key)
         decision = decide(orders, change, self._keep_ms)
-        part.users[record.key] = decision.orders
+        batch.users[record.key] = decision.orders
         if decision.orders is not orders:
-            part.changed.add(record.key)
+            batch.changed.add(record.key)
         if decision.missing:
             log.warning("version_gap", **_where(record), id_order=change["id_order"], missing=decision.missing)
         if decision.notification is not None:
-            part.announced.append(self._outgoing(record, decision.notification))
-            part.statuses.append(change["status"])
+            batch.announced.append(self._outgoing(record, decision.notification))
+            batch.statuses.append(change["status"])
         else:
             metrics.NOTIFY_SKIPPED.labels(decision.skipped).inc()
 
@@ -101,9 +100,9 @@ class Notifier:
             cloud_event(NOTIFICATION, notification["notification_id"], "notify", notification["created_at"], trace),
         )
 
-    async def _remember(self, part: _Part, partition: int) -> None:
+    async def _remember(self, batch: _Batch, partition: int) -> None:
         """One changelog record a user, confirmed before RocksDB has it, and both before the source is acknowledged."""
-        values = {key: encode(part.users[key]) for key in part.changed}
+        values = {key: encode(batch.users[key]) for key in batch.changed}
         if values:
             changelog = self.table.changelog
             await self._publisher.publish(Outgoing(changelog, partition, *each, []) for each in values.items())

@@ -70,16 +70,14 @@ class Tracker:
         log.info("assigned", partitions=sorted({tp.partition for tp in positions}))
 
     async def batch(self, tp: TP, records: Sequence[Any]) -> None:
-        """All effects of these records, a part at a time: durable, then confirmed. Waits for what is away."""
+        """All effects of these records: durable, then confirmed. Waits for what is away."""
         kind = self._topics[tp.topic]
         metrics.RECORDS.labels(kind).inc(len(records))
         lane = self._lanes.get(tp.partition) or await self._lane(tp.partition)
         incarnation = lane.positions[kind].incarnation
-        for start in range(0, len(records), self._settings.batch_records):
-            part = records[start : start + self._settings.batch_records]
-            with metrics.BATCH_SECONDS.time():
-                await self._part(lane, [Record.of(kind, incarnation, record) for record in part])
-            lane.advance(kind, part[-1].offset + 1)
+        with metrics.BATCH_SECONDS.time():
+            await self._do(lane, [Record.of(kind, incarnation, record) for record in records])
+        lane.advance(kind, records[-1].offset + 1)
         metrics.CACHED.set(sum(each.cached for each in self._lanes.values()))
 
     async def stop(self) -> None:
@@ -87,7 +85,7 @@ class Tracker:
         await self._publisher.stop()
         await self._store.close()
 
-    async def _part(self, lane: Lane, records: list[Record]) -> None:
+    async def _do(self, lane: Lane, records: list[Record]) -> None:
         effects = await lane.judge(records)
         with metrics.WRITE_SECONDS.time():
             await asyncio.gather(

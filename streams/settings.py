@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     retention_days: int = Field(90, ge=1, description="an order's rows live so long after placed_at")
 
     # Workers
-    batch_records: int = Field(500, ge=1, description="records of one partition judged at a time")
+    batch_records: int = Field(100, ge=1, description="records of one partition judged at a time")
     cached_orders: int = Field(50_000, ge=1, description="orders a worker keeps in memory")
     writes_in_flight: int = Field(128, ge=1, description="Cassandra statements a worker has open")
     data_dir: Path = Field(Path(".lacak/data/faust"), description="RocksDB of the notification worker")

@@ -25,7 +25,7 @@ from tables.users import OpenOrder, UsersTable, decode
 
 CHANGED = TP("order-status-changed", 3)
 CHANGELOG, NOTIFICATIONS = "changelog", "user-notifications"
-SETTINGS = Settings(_env_file=None, batch_records=3)  # type: ignore[call-arg]
+SETTINGS = Settings(_env_file=None)  # type: ignore[call-arg]
 _NOTIFICATION = Codec("UserNotification")
 
 

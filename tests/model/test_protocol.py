@@ -92,7 +92,7 @@ def test_rule_7_a_waiting_update_keeps_its_headers(monkeypatch: pytest.MonkeyPat
 
 def test_rule_8_announced_before_the_table_is_updated(monkeypatch: pytest.MonkeyPatch) -> None:
     async def remembered_first(self: notify.Notifier, partition: int, records: Sequence[Any]) -> None:
-        part = notify._Part()
+        part = notify._Batch()
         for each in records:
             change = notify._change(each)
             assert change is not None
@@ -100,7 +100,7 @@ def test_rule_8_announced_before_the_table_is_updated(monkeypatch: pytest.Monkey
         await self._remember(part, partition)
         await self._publisher.publish(part.announced)
 
-    monkeypatch.setattr(notify.Notifier, "_part", remembered_first)
+    monkeypatch.setattr(notify.Notifier, "_do", remembered_first)
     assert any(map(notify_schedule, range(ENOUGH)))
 
 

@@ -134,3 +134,20 @@ async def test_what_comes_while_a_batch_runs_is_held_and_goes_as_one_batch_of_a_
     await consumer._busy[3]
     assert done[1:] == [(HERE, [2, 3, 4]), (other, [7])] and not consumer._busy
     assert consumer._mark == {HERE: 5, other: 8} and set(consumer._held.values()) == {0}
+
+
+async def test_a_large_batch_is_acknowledged_in_parts_and_the_other_topic_has_its_turn() -> None:
+    consumer: Any = Consumer()
+    consumer.batch_records = 2
+    other = TP("orders", 3)
+    done: list[tuple[TP, list[int], int]] = []
+
+    async def batch(tp: TP, records: Any) -> None:
+        done.append((tp, offsets(records), consumer._mark.get(HERE, 0)))
+
+    consumer.handler = SimpleNamespace(batch=batch)
+    consumer._hold(HERE, records(0, 1, 2, 3, 4))
+    consumer._hold(other, records(7))
+    await consumer._busy[3]
+    assert done == [(HERE, [0, 1], 0), (other, [7], 2), (HERE, [2, 3], 2), (HERE, [4], 4)]
+    assert consumer._mark[HERE] == 5 and set(consumer._held.values()) == {0}

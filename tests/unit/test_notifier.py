@@ -52,8 +52,8 @@ class World:
         self.disk.update(values)
 
 
-def notifier(world: World, **settings: Any) -> Notifier:
-    made = Notifier(Settings(_env_file=None, **settings), cast(Publisher, world))  # type: ignore[call-arg]
+def notifier(world: World) -> Notifier:
+    made = Notifier(Settings(_env_file=None), cast(Publisher, world))  # type: ignore[call-arg]
     made.table = cast(UsersTable, world)
     return made
 
@@ -94,9 +94,3 @@ async def test_what_was_seen_has_no_effect() -> None:
     await notifier(world).batch(CHANGED, CHANGES)
     await notifier(world).batch(CHANGED, CHANGES)
     assert world.effects == WHOLE
-
-
-async def test_a_large_batch_is_done_in_parts() -> None:
-    world = World()
-    await notifier(world, batch_records=1).batch(CHANGED, CHANGES)
-    assert world.effects == ["user-notifications", "changelog", "disk"] * 2 + ["changelog", "disk"]
