@@ -31,7 +31,7 @@ def outcomes(one: Journey, pace_ms: int) -> tuple[list[Row], list[Outcome]]:
     return rows, seen
 
 
-# Two scans that are appended in one millisecond cannot be told to be late: a clock ahead of the log's is set back to it.
+# Two scans that are appended in one millisecond: a clock ahead of the log is set back to it, and neither is late.
 @given(SEEDS, st.sampled_from([1, 7, 60_000]))
 def test_no_scan_is_refused_and_every_order_comes_to_an_end(seed: int, pace_ms: int) -> None:
     one = journey(Random(seed), 1, 50)
