@@ -56,7 +56,8 @@ def main(run: Path) -> int:
         print(f"{figure:10,}  {name}")
     for stall in report.stalls:
         longest = "-" if stall.longest_ms is None else f"{stall.longest_ms / 1000:.1f} s"
-        print(f"{longest:>10}  {stall.name} {stall.target} ({stall.inputs} inputs)")
+        silence = "-" if stall.silence_ms is None else f"{stall.silence_ms / 1000:.1f} s"
+        print(f"{silence:>10} {longest:>10}  {stall.name} {stall.target} ({stall.inputs} inputs)")
     for finding in report.findings[:_SHOWN]:
         print(f"{finding.kind}: {finding.sentence}")
     if len(report.findings) > _SHOWN:

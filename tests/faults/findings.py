@@ -39,13 +39,18 @@ class Finding(NamedTuple):
 
 
 class Stall(NamedTuple):
-    """How long updates stood still around one fault: from an input's acknowledgement to its event's append, in ms."""
+    """How long updates stood still around one fault, in ms.
+
+    `longest_ms` is what a customer waited: from an input's acknowledgement to its event's append, with all the backlog
+    before it. `silence_ms` is how long a partition had no event at all: the hand-over, whatever waits.
+    """
 
     name: str
     target: str
     at: int
     inputs: int  # acknowledged in that time, with an event of their own
     longest_ms: int | None  # None: there was no such input
+    silence_ms: int | None  # None: no partition had an event afterwards
 
 
 @dataclass(slots=True)

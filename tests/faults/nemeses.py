@@ -208,7 +208,8 @@ def preferred_leaders(world: World, seconds: float = 30) -> int:
     moved, end = 0, time.monotonic() + seconds
     while time.monotonic() < end:
         try:
-            done = admin.elect_leaders(ElectionType.PREFERRED, None, request_timeout=10).result()
+            # With a time-out of its own, this call fails in confluent-kafka 2.16's own parsing of it.
+            done = admin.elect_leaders(ElectionType.PREFERRED).result(seconds)
             moved += sum(error is None for error in done.values())
             if all(error is None for error in done.values()):
                 return moved

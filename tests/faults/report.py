@@ -2,7 +2,7 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from checker import check
 from evidence import Where, collect, save
-from findings import Report
+from findings import Report, Stall
 from tally import Tally, tally
 from world import World
 
@@ -75,27 +75,31 @@ def _write(console: Console, outcome: Outcome, seed: int, folder: Path, shown: i
 
 def _faults(outcome: Outcome) -> Table:
     table = Table(title="faults", title_justify="left")
-    for name in ("kind", "count", "longest stall", "SIGTERM to exit", "told"):
+    for name in ("kind", "count", "longest silence", "longest wait", "SIGTERM to exit", "told"):
         table.add_column(name, justify="right" if name not in ("kind", "told") else "left")
-    stalls = longest_stalls(outcome.report)
+    waits = longest(outcome.report, lambda stall: stall.longest_ms)
+    silences = longest(outcome.report, lambda stall: stall.silence_ms)
     for name, fault in sorted(outcome.tally.faults.items()):
         exits = f"{max(fault.exits):.1f} s" if fault.exits else ""
         if fault.failed_exits:
             exits += f" ({fault.failed_exits} with an error)"
-        stall = stalls.get(name)
         table.add_row(
-            name, str(fault.count), "" if stall is None else f"{stall / 1000:.1f} s", exits, _told(fault.details)
+            name, str(fault.count), _seconds(silences.get(name)), _seconds(waits.get(name)), exits, _told(fault.details)
         )
     return table
 
 
-def longest_stalls(report: Report) -> dict[str, int]:
-    """By kind of fault, in ms, of those during which there was input."""
-    longest: dict[str, int] = defaultdict(int)
+def longest(report: Report, figure: Callable[[Stall], int | None]) -> dict[str, int]:
+    """By kind of fault, in ms, of those for which there is this figure."""
+    found: dict[str, int] = defaultdict(int)
     for stall in report.stalls:
-        if stall.longest_ms is not None:
-            longest[stall.name] = max(longest[stall.name], stall.longest_ms)
-    return longest
+        if (ms := figure(stall)) is not None:
+            found[stall.name] = max(found[stall.name], ms)
+    return found
+
+
+def _seconds(ms: int | None) -> str:
+    return "" if ms is None else f"{ms / 1000:.1f} s"
 
 
 def _told(details: list[str]) -> str:

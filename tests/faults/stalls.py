@@ -1,7 +1,9 @@
-"""How long updates stood still around each fault: from the acknowledgement of an input to its event in the log."""
+"""How long updates stood still around each fault: from an input's acknowledgement to its event, and of a partition."""
 
 from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 
 from check_inputs import Found
 from check_topics import Published
@@ -16,6 +18,7 @@ def stalls(claims: Claims, expected: Expected, found: Found, published: Publishe
     """One a fault. An update that came before its order waits for that, not for a fault: it does not count."""
     waits = sorted(_waits(claims, expected, found, published))
     acked = [at for at, _ in waits]
+    events = _events(expected, published)
     faults = claims.faults
     nexts = [fault["at"] for fault in faults[1:]]
     result = []
@@ -24,8 +27,25 @@ def stalls(claims: Claims, expected: Expected, found: Found, published: Publishe
         end = until + AFTER_MS if following is None else max(until, min(until + AFTER_MS, following))
         some = [wait for _, wait in waits[bisect_left(acked, begin) : bisect_right(acked, end)]]
         longest = max(some, default=None)
-        result.append(Stall(fault["name"], str(fault.get("target", "")), begin, len(some), longest))
+        silence = max((_silence(times, begin, end) for times in events), default=None)
+        result.append(Stall(fault["name"], str(fault.get("target", "")), begin, len(some), longest, silence))
     return result
+
+
+def _events(expected: Expected, published: Published) -> list[list[int]]:
+    """For each partition of the inputs, when its events were appended, in order."""
+    times: dict[int, list[int]] = defaultdict(list)
+    for (_, partition, _), (id_order, version) in expected.applied.items():
+        at = published.at.get(id_order, {}).get(version)
+        if at is not None:
+            times[partition].append(at)
+    return [sorted(each) for each in times.values()]
+
+
+def _silence(times: list[int], begin: int, end: int) -> int:
+    """The longest time without an event between `begin` and the first event after `end`."""
+    within = times[bisect_left(times, begin) : bisect_right(times, end) + 1]
+    return max((after - before for before, after in pairwise([begin, *within])), default=0)
 
 
 def _waits(claims: Claims, expected: Expected, found: Found, published: Published) -> Iterator[tuple[int, int]]:

@@ -39,8 +39,8 @@ class Size:
     notify: int = 2
     gateway: int = 2
     api: int = 1
-    rate: int = 320
-    rest_rate: int = 60
+    rate: int = 310
+    rest_rate: int = 40
     users: int = 600
     watched: int = 60
 
