@@ -1,4 +1,4 @@
-"""The fault suite's short run: each kind of process is killed once under load, and nothing is lost."""
+"""The fault suite, short: each kind of process is killed once under load; nothing is lost, or left running."""
 
 import subprocess
 import sys
@@ -17,3 +17,5 @@ def test_each_kind_of_process_is_killed_once_and_nothing_is_lost(tmp_path: Path)
     )
     print(done.stdout)  # with the seed, by which `run.py --short --seed` does the same again
     assert done.returncode == 0
+    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert [line for line in left.splitlines() if str(tmp_path) in line] == []
