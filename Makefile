@@ -56,6 +56,7 @@ bench: .venv/ready ## the benchmarks
 
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi
+	@if [ -x $(BIN)/python ] && [ -d .lacak/cluster ]; then $(BIN)/python -m deploy.local.cluster down; fi
 	rm -rf .lacak .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis clients/js/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
