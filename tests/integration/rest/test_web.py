@@ -93,6 +93,8 @@ def test_a_server_that_is_told_to_go_says_goodbye_to_each_client_first(settings:
             gateway.until_ready()
             gateway.until(lambda: shows_a_snapshot(gateway), "connected to Cassandra")
             sockets = [clients.enter_context(watch(gateway, 42 + n)) for n in range(5)]
+            for socket in sockets:  # one that is only shaking hands is refused, and told nothing
+                assert [json.loads(socket.recv(30))["type"] for _ in range(2)] == ["hello", "snapshot"]
         for socket in sockets:
             frames, code = until_closed(socket)
             drain = frames[-1]
