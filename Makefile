@@ -32,8 +32,8 @@ logs: .venv/ready ## the end of each log (FOLLOW=1: and what comes)
 test: .venv/ready tools ## all tests, on a Kafka and a Cassandra of their own
 	$(PYTEST) tests/unit tests/model
 	cd clients/js && npm test && npm run types
-	$(PYTEST) tests/integration
 	$(PYTEST) tests/faults
+	$(PYTEST) tests/integration
 	$(PYTEST) tests/e2e
 
 faults: .venv/ready ## break a whole system on purpose for MINUTES=15, and see that nothing is lost (SEED=: that schedule again)
