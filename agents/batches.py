@@ -16,12 +16,12 @@ from faust.types import TP
 
 from agents import lenient
 from agents.consumer_thread import Thread
+from agents.held import Held
 from streams import metrics
 
 DRAIN_SECONDS = 5.0  # a rebalance or a stop waits this long for batches in flight, then cancels them
 HOLE_TRIES = 5  # so often a hole in the offsets must come back before it is believed
 END_TRIES = 10  # so many seconds a log must end before what is committed, before that is believed
-HELD_BYTES = 1024 * 1024  # of one partition of a topic, while a batch of it runs; beyond that it is not polled
 POLL_SECONDS = 0.1
 
 
@@ -47,7 +47,7 @@ class BatchConsumer(driver.Consumer):
 
     topics: tuple[str, ...] = ()
     handler: Handler
-    batch_records = 100
+    batch_records: int
 
     def on_init(self) -> None:
         self._mark: dict[TP, int] = {}  # finished up to here
@@ -56,9 +56,7 @@ class BatchConsumer(driver.Consumer):
         self._gauged = 0.0
         self._sought: dict[TP, tuple[int, int]] = {}
         self._busy: dict[int, asyncio.Task[None]] = {}  # by partition number
-        # Fetched meanwhile, by partition number; the topic that waits longest is the first.
-        self._pending: dict[int, dict[TP, list[Any]]] = {}
-        self._held: dict[TP, int] = {}  # their bytes, about
+        self._held = Held(self.batch_records)  # fetched meanwhile
         self._epoch = 0
         self._wake = asyncio.Event()
 
@@ -135,7 +133,7 @@ class BatchConsumer(driver.Consumer):
         self.stop_flow()
         await self._quiesce()
         self._epoch += 1
-        self._forget_pending()  # what was fetched while the last batches ended
+        self._held.clear()  # what was fetched while the last batches ended
         self._mark.clear()
         self._next.clear()
         self._first.clear()
@@ -150,7 +148,7 @@ class BatchConsumer(driver.Consumer):
 
     async def _quiesce(self) -> None:
         """Batches that do not finish in time are cancelled: they were not acknowledged, and are read again."""
-        self._forget_pending()
+        self._held.clear()
         running = set(self._busy.values())
         if running:
             _, late = await asyncio.wait(running, timeout=DRAIN_SECONDS)
@@ -168,7 +166,7 @@ class BatchConsumer(driver.Consumer):
                 if not self.flow_active:
                     await self.wait(self.can_resume_flow)
                 self._gauge()
-                wanted = {tp for tp in self._get_active_partitions() if self._held.get(tp, 0) < HELD_BYTES}
+                wanted = {tp for tp in self._get_active_partitions() if not self._held.is_full(tp)}
                 if not wanted:
                     await self._until_taken()
                     continue
@@ -208,35 +206,13 @@ class BatchConsumer(driver.Consumer):
 
     def _hold(self, tp: TP, records: Sequence[Any]) -> None:
         """Puts records behind those of their partition number that wait, and sees that somebody works on them."""
-        self._pending.setdefault(tp.partition, {}).setdefault(tp, []).extend(records)
-        self._held[tp] = self._held.get(tp, 0) + _weight(records)
+        self._held.put(tp, records)
         if tp.partition not in self._busy:
             self._busy[tp.partition] = asyncio.ensure_future(self._work(tp.partition, self._epoch))
 
-    def _take(self, partition: int) -> tuple[TP, Sequence[Any]] | None:
-        """The next batch of a partition number: what waits of the topic that waits longest, batch_records at most.
-
-        What was fetched of the other topic in between does not part it: two topics have no order, and a batch of what
-        one fetch brought would be a handful of records, however many wait.
-        """
-        pending = self._pending.get(partition)
-        if not pending:
-            return None
-        tp = next(iter(pending))
-        waiting = pending.pop(tp)
-        records, rest = waiting[: self.batch_records], waiting[self.batch_records :]
-        if rest:
-            pending[tp] = rest  # behind the other topic's
-        self._held[tp] -= _weight(records)
-        return tp, records
-
-    def _forget_pending(self) -> None:
-        self._pending.clear()
-        self._held.clear()
-
     async def _work(self, partition: int, epoch: int) -> None:
         try:
-            while unit := self._take(partition):
+            while unit := self._held.take(partition):
                 tp, records = unit
                 self._wake.set()
                 await self.handler.batch(tp, records)
@@ -291,10 +267,6 @@ class BatchConsumer(driver.Consumer):
                 return
             await self.callback(self._to_message(tp, record))
             self._read_offset[tp] = record.offset
-
-
-def _weight(records: Sequence[Any]) -> int:
-    return sum(len(record.value or b"") + 256 for record in records)
 
 
 def transport(app: Any, topics: Iterable[str], handler: Handler, batch_records: int) -> driver.Transport:

@@ -25,6 +25,7 @@ class Consumer(BatchConsumer):
     """The consumer's own judgement, without Faust around it."""
 
     topics = ("updates",)
+    batch_records = 100
     log = Quiet()
 
     def __init__(self, due: int = 0, ends: list[int] | None = None, earliest: int = 0) -> None:
@@ -129,16 +130,16 @@ async def test_what_comes_while_a_batch_runs_is_held_and_goes_as_one_batch_of_a_
     consumer._hold(HERE, records(2))
     consumer._hold(other, records(7))
     consumer._hold(HERE, records(3, 4))
-    assert done == [(HERE, [0, 1])] and consumer._held[HERE] == 3 * 256
+    assert done == [(HERE, [0, 1])] and consumer._held.bytes[HERE] == 3 * 256
     goes_on.set()
     await consumer._busy[3]
     assert done[1:] == [(HERE, [2, 3, 4]), (other, [7])] and not consumer._busy
-    assert consumer._mark == {HERE: 5, other: 8} and set(consumer._held.values()) == {0}
+    assert consumer._mark == {HERE: 5, other: 8} and set(consumer._held.bytes.values()) == {0}
 
 
 async def test_a_large_batch_is_acknowledged_in_parts_and_the_other_topic_has_its_turn() -> None:
     consumer: Any = Consumer()
-    consumer.batch_records = 2
+    consumer._held.batch_records = 2
     other = TP("orders", 3)
     done: list[tuple[TP, list[int], int]] = []
 
@@ -150,4 +151,4 @@ async def test_a_large_batch_is_acknowledged_in_parts_and_the_other_topic_has_it
     consumer._hold(other, records(7))
     await consumer._busy[3]
     assert done == [(HERE, [0, 1], 0), (other, [7], 2), (HERE, [2, 3], 2), (HERE, [4], 4)]
-    assert consumer._mark[HERE] == 5 and set(consumer._held.values()) == {0}
+    assert consumer._mark[HERE] == 5 and set(consumer._held.bytes.values()) == {0}
