@@ -53,6 +53,7 @@ format: .venv/ready ## format the code, and repair what the linter can
 bench: .venv/ready ## the benchmarks
 	$(BIN)/python bench/worker.py
 	$(BIN)/python bench/latency.py
+	$(BIN)/python bench/handover.py
 
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi

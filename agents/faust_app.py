@@ -25,6 +25,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from agents.batches import Handler, transport
 from agents.consumer_thread import REBALANCE_SECONDS
 from streams import log as logs
+from streams.garbage import settle
 from streams.kafka import check_partitions
 from streams.log import get
 from streams.settings import Settings
@@ -62,7 +63,7 @@ def make_app(settings: Settings, group: str, topics: Sequence[str], handler: Han
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication,
         broker_session_timeout=settings.session_timeout,
-        broker_heartbeat_interval=settings.session_timeout / 6,
+        broker_heartbeat_interval=settings.session_timeout / 12,
         broker_rebalance_timeout=REBALANCE_SECONDS,
         # Faust's waits for Kafka in a rebalance: when one is over the worker crashes, and an outage may last.
         # A single request's time is agents/consumer_thread.py's.
@@ -181,6 +182,7 @@ async def _run(settings: Settings, name: str, topics: Sequence[str], metrics_por
             preparing.cancel()
             await asyncio.wait([preparing])
             return False
+        settle()
         log.info("starting", worker=name)
         crashed = await _until_stopped(preparing.result(), stop)
         log.info("stopped", worker=name, crashed=crashed)

@@ -1,13 +1,13 @@
 """Runs one of the apps: uvicorn on uvloop, and a goodbye before it goes."""
 
 import asyncio
-import gc
 import socket
 
 import uvicorn
 
 from api.app import FACTORIES, App
 from api.http_head import BoundedHttp
+from streams.garbage import settle
 from streams.settings import Settings
 
 # For requests under way, after the live connections have said goodbye. A POST takes up to produce_timeout, 5 s; with
@@ -26,9 +26,7 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        # What is there now stays: the collector need not look at it again and again.
-        gc.collect()
-        gc.freeze()
+        settle()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self._app.drain is not None:
