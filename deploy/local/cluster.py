@@ -17,13 +17,13 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
 
-from deploy.local.config import Config, cache_folder, read_variables
+from deploy.local.config import BOTH_COMPILERS, Config, cache_folder, read_variables
 from deploy.local.jars import WrongChecksum
 from deploy.local.processes import Process
 from deploy.local.ready import cassandra_reads, kafka_answers
@@ -41,20 +41,21 @@ TOGETHER_GRACE = 6.0
 
 
 class Cluster:
-    """Three servers of each of `kinds`, on the addresses 1 to 3 of `net`, with all they write in `folder`.
+    """Three servers of each of KINDS, on the addresses 1 to 3 of `net`, with all they write in `folder`.
 
     Every topic has three replicas, of which two must have a record (`acks=all`); keyspaces may have three. Two clusters
     with different folders and nets do not touch each other. Every method blocks until what it says is so.
 
-    Making one fetches what the servers need. Raises jars.WrongChecksum or OSError when that cannot be had.
+    `jit`: see Config. Making one fetches what the servers need. Raises jars.WrongChecksum or OSError when that cannot
+    be had.
     """
 
-    def __init__(self, folder: Path, cache: Path, net: str = NET, kinds: Sequence[str] = KINDS) -> None:
-        self.config = Config(folder=folder.absolute(), cache=cache, kafka_heap="256m", cassandra_heap="768m")
+    def __init__(self, folder: Path, cache: Path, net: str = NET, jit: int = BOTH_COMPILERS) -> None:
+        self.config = Config(folder.absolute(), cache, kafka_heap="256m", cassandra_heap="768m", jit=jit)
         self._addresses = [f"{net}.{number}" for number in (1, 2, 3)]
-        there = installed(kinds, cache, read_variables())
+        there = installed(KINDS, cache, read_variables())
         self.members: dict[str, Service] = {}
-        for kind in kinds:
+        for kind in KINDS:
             for number, host in enumerate(self._addresses, 1):
                 service = MAKE[kind](self.config, Place(f"{kind}-{number}", number, self._addresses), there)
                 self.members[service.name] = replace(service, answers=partial(self._sees_its_peers, kind, host))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ENV_FILE = Path(".env")
+FIRST_COMPILER, BOTH_COMPILERS = 1, 4
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ class Config:
     cassandra_port: int = 9042
     cassandra_storage_port: int = 7000
     cassandra_heap: str = "512m"
+    jit: int = FIRST_COMPILER
+    """Of the servers' JVMs (TieredStopAtLevel). With the first compiler they start fastest; under a load that lasts,
+    six servers on two cores need both."""
     kafka_elsewhere: str = ""
     """Bootstrap servers of a Kafka that is not ours: none is started."""
     cassandra_elsewhere: str = ""

@@ -21,9 +21,45 @@ from deploy.local.services import Service, StartFailed
 
 PR_SET_TIMERSLACK = 29  # of prctl(2)
 SLACK_NS = 1_000_000
-# Of a JVM (TieredStopAtLevel). The first starts fastest and takes least; under a load that lasts, six servers on two
-# cores need the second one too.
-FIRST_COMPILER, BOTH_COMPILERS = 1, 4
+
+KAFKA_ALONE = {"REPLICAS": 1, "MIN_INSYNC_REPLICAS": 1, "FOLLOWER_BYTES": 1, "FOLLOWER_WAIT": 25}
+KAFKA_OF_THREE = {
+    "REPLICAS": 3,
+    "MIN_INSYNC_REPLICAS": 2,
+    # Followers' fetches, each of which looks at every partition, are most of what a broker of three does on a small
+    # machine. They wait a little, and bring more at a time: every write waits for that, and batches get larger.
+    "FOLLOWER_BYTES": 65536,
+    "FOLLOWER_WAIT": 100,
+}
+CASSANDRA_ALONE = {
+    # It answers late rather than not at all.
+    "REPLICA_TIMEOUT": "5000ms",
+    "REQUEST_TIMEOUT": "10000ms",
+    "GROUP_WINDOW": "5ms",
+    "COMMITLOG_SEGMENT": "8MiB",
+    "MEMTABLES": "64MiB",
+    "COMMITLOG": "128MiB",
+    "HINTS": "false",
+    # There is no ring to remember, and nobody to tell goodbye.
+    "REMEMBER_RING": "false",
+    "GOODBYE_MS": 0,
+}
+CASSANDRA_OF_THREE = {
+    # It soon gives up one that does not answer.
+    "REPLICA_TIMEOUT": "2000ms",
+    "REQUEST_TIMEOUT": "5000ms",
+    # Three that wait for one disk.
+    "GROUP_WINDOW": "20ms",
+    # A new file every few seconds: a fault test with a full disk need not wait for it.
+    "COMMITLOG_SEGMENT": "1MiB",
+    # Under load for minutes it would spend a third of its time on flushing and compacting small tables.
+    "MEMTABLES": "256MiB",
+    "COMMITLOG": "1GiB",
+    "HINTS": "true",
+    # Without it, a node that starts again fails the writes that come before it has heard of its peers.
+    "REMEMBER_RING": "true",
+    "GOODBYE_MS": 500,
+}
 
 
 @dataclass(frozen=True)
@@ -91,22 +127,18 @@ def kafka(config: Config, place: Place, there: Installed) -> Service:
     home = config.folder / "run" / place.name
     data = config.folder / "data" / place.name
     voters = enumerate(place.hosts, 1)
-    alone = len(place.hosts) == 1
     values = {
         "NODE_ID": place.number,
         "VOTERS": ",".join(f"{number}@{host}:{config.kafka_controller_port}" for number, host in voters),
         "HOST": place.host,
         "KAFKA_PORT": config.kafka_port,
         "KAFKA_CONTROLLER_PORT": config.kafka_controller_port,
-        "REPLICAS": min(3, len(place.hosts)),
-        "MIN_INSYNC_REPLICAS": 2 if len(place.hosts) > 2 else 1,
-        # Followers' fetches are most of what a broker of three does. They wait a little, and bring more at a time.
-        "FOLLOWER_BYTES": 1 if alone else 16384,
-        "COMPILER": FIRST_COMPILER if alone else BOTH_COMPILERS,
+        "COMPILER": config.jit,
         "HEAP": config.kafka_heap,
         "DATA": data,
         "TMP": home / "tmp",
         "CONFIG": home,
+        **(KAFKA_OF_THREE if len(place.hosts) > 1 else KAFKA_ALONE),
     }
     properties = str(home / "server.properties")
 
@@ -150,7 +182,6 @@ def cluster_id(kept: Path) -> str:
 def cassandra(config: Config, place: Place, there: Installed) -> Service:
     """One node; every node of its cluster is a seed."""
     home = config.folder / "run" / place.name
-    alone = len(place.hosts) == 1
     class_path = there.class_paths["cassandra"]
     values = {
         "INITIAL_TOKEN": (place.number - 1) * (2**64 // len(place.hosts)) - 2**63,
@@ -158,24 +189,13 @@ def cassandra(config: Config, place: Place, there: Installed) -> Service:
         "HOST": place.host,
         "CASSANDRA_PORT": config.cassandra_port,
         "CASSANDRA_STORAGE_PORT": config.cassandra_storage_port,
-        # A lone node answers late rather than not at all. With others, it soon gives up one that does not answer.
-        "REPLICA_TIMEOUT": "5000ms" if alone else "2000ms",
-        "REQUEST_TIMEOUT": "10000ms" if alone else "5000ms",
-        # A new file every few seconds: a fault test with a full disk need not wait for it.
-        "COMMITLOG_SEGMENT": "8MiB" if alone else "1MiB",
-        # A cluster under load for minutes would spend a third of its time on flushing and compacting small tables.
-        "MEMTABLES": "64MiB" if alone else "256MiB",
-        "COMMITLOG": "128MiB" if alone else "1GiB",
-        "HINTS": "false" if alone else "true",
-        # Without it, a node that starts again fails the writes that come before it has heard of its peers.
-        "REMEMBER_RING": "false" if alone else "true",
-        "GOODBYE_MS": 0 if alone else 500,
-        "COMPILER": FIRST_COMPILER if alone else BOTH_COMPILERS,
+        "COMPILER": config.jit,
         "HEAP": config.cassandra_heap,
         "DATA": config.folder / "data" / place.name,
         "TMP": home / "tmp",
         "CONFIG": home,
         "JAMM": next(jar for jar in class_path if jar.name.startswith("jamm-")),
+        **(CASSANDRA_OF_THREE if len(place.hosts) > 1 else CASSANDRA_ALONE),
     }
 
     def prepare() -> None:
