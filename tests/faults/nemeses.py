@@ -109,9 +109,10 @@ def rolling(world: World, step: Step) -> None:
         world.rest(step.hold)
 
 
+@nemesis("worker terminated", "track", hold=10)
 @nemesis("node restarted with hints", "cassandra", hold=25, heal=18)
 def restarted(world: World, step: Step) -> None:
-    """Its peers keep what it misses, and hand it over when it is back."""
+    """SIGTERM, and a while without it. A node's peers keep what it misses, and hand it over when it is back."""
     world.terminate(*step.targets)
     world.rest(step.hold)
     world.up(*step.targets)

@@ -27,6 +27,8 @@ class Outcome:
     tally: Tally
     crashes: list[str]
     failures: list[str]
+    kept_up: str
+    """Whether the machine was fast enough for the load before anything was broken."""
 
     @property
     def good(self) -> bool:
@@ -34,7 +36,7 @@ class Outcome:
         return not self.report.findings and not self.failures
 
 
-def judge(world: World, crashes: list[str], failures: list[str]) -> Outcome:
+def judge(world: World, crashes: list[str], failures: list[str], kept_up: str) -> Outcome:
     """Reads the evidence, keeps it, and has it checked. Kafka and Cassandra must be up, everything else at rest."""
     settings = world.settings
     where = Where(
@@ -47,7 +49,7 @@ def judge(world: World, crashes: list[str], failures: list[str]) -> Outcome:
     )
     evidence = collect(where, world.run)
     save(evidence, world.run)
-    return Outcome(check(evidence), tally(evidence.history), crashes, failures)
+    return Outcome(check(evidence), tally(evidence.history), crashes, failures, kept_up)
 
 
 def show(outcome: Outcome, seed: int, folder: Path) -> None:
@@ -113,6 +115,7 @@ def _totals(outcome: Outcome) -> Iterator[tuple[str, str]]:
     rate = offered / counted.seconds if counted.seconds else 0
     yield "inputs offered", f"{offered:,} ({lines['sent rest']:,} by REST), {rate:.0f}/s for {counted.seconds:.0f} s"
     yield "acknowledged", f"{lines['acked']:,}; refused {lines['refused']:,}, given up {lines['gave_up']:,}"
+    yield "kept up with before the first fault", outcome.kept_up
     for name, value in outcome.report.figures.items():
         yield name, f"{value:,}"
     yield (

