@@ -76,9 +76,9 @@ def brokers_away(world: World, step: Step) -> str:
 
 @nemesis("api killed in a request", "api", hold=6)
 def api_killed(world: World, step: Step) -> str:
-    """Three times: requests gather at a stopped process, then it works at them for some ms, and is killed."""
+    """Every 2 s: requests gather at a stopped process, then it works at them for some ms, and is killed."""
     (name,) = step.targets
-    random, times = Random(step.number), 3
+    random, times = Random(step.number), round(step.hold / 2)
     for _ in range(times):
         if world.pid(name):
             world.pause(name)
@@ -226,7 +226,7 @@ SHORT = tuple(
     for name, hold in {
         "worker killed": 2.0,
         "notify worker killed": 2.0,
-        "api killed in a request": 4.0,
+        "api killed in a request": 2.0,
         "gateway killed": 2.0,
         "broker killed": 2.0,
         "node killed": 2.0,

@@ -33,7 +33,7 @@ from supervisor import Supervisor  # noqa: E402
 from world import Size, World  # noqa: E402
 
 SHORT_SIZE = Size(
-    track=2, notify=1, gateway=1, api=1, rate=150, rest_rate=30, users=200, watched=30, jit=FIRST_COMPILER
+    track=2, notify=1, gateway=1, api=1, rate=100, rest_rate=20, users=200, watched=30, jit=FIRST_COMPILER
 )
 SHORT_SECONDS, SHORT_PAUSE = 70.0, 3.0
 DRAIN_SECONDS, COURIERS_SECONDS, CLIENTS_SECONDS, WARM_SECONDS = 120.0, 150.0, 60.0, 180.0
