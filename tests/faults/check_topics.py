@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from evidence import CHANGED, NOTIFICATIONS, REJECTED, Evidence, Record
 from expected import Expected, Place
 from findings import Kind, Report
-from life import HistoryRow, Life
+from life import OWN, HistoryRow, Life
 from wire import Bad, Headers, Message, cloud_event, decode, number_of, partition_of, trace_of
 
 # What is news to a customer; as the brief lists it.
@@ -23,7 +23,9 @@ NEWS = frozenset(
         "lost",
     }
 )
-_TEXTS = ("title", "body", "title_en", "body_en")
+# In these the courier's note is not for the customer.
+_NO_NOTE = frozenset({"picked_up", "out_for_delivery"})
+_TITLES, _BODIES = ("title", "title_en"), ("body", "body_en")
 _GAINED = ("lacak_reason", "lacak_detail", "lacak_topic", "lacak_partition", "lacak_offset")
 _LONGEST_DETAIL = 4000  # bytes of 1,000 characters
 
@@ -144,12 +146,16 @@ def _envelope(record: Record, life: Life, headers: Headers, partitions: int) -> 
 
 def check_notifications(evidence: Evidence, expected: Expected, published: Published, report: Report) -> Published:
     """user-notifications: one or more for each change that is news, in the order of the versions."""
+    statuses: dict[str, str] = {}  # by title
 
     def wrong(message: Message, record: Record, life: Life, row: HistoryRow, partitions: int) -> list[str]:
         id_order = life.said["id_order"]
         event = published.first.get((id_order, row.version or 0))
-        return _notification(message, life, row) + _envelope(
-            record, life, _told_headers(message, row, event), partitions
+        headers = _told_headers(message, row, event)
+        return (
+            _notification(message, life, row)
+            + _words(message, life, row, statuses)
+            + _envelope(record, life, headers, partitions)
         )
 
     told = _each(evidence, NOTIFICATIONS, "UserNotification", expected, report, wrong)
@@ -178,8 +184,24 @@ def _notification(message: Message, life: Life, row: HistoryRow) -> list[str]:
         "status": row.status,
         "created_at": row.record.timestamp,
     }
-    wrong = [f"{name} is {message[name]!r}, not {value!r}" for name, value in due.items() if message[name] != value]
-    return wrong + [f"{name} is empty" for name in _TEXTS if not message[name].strip()]
+    return [f"{name} is {message[name]!r}, not {value!r}" for name, value in due.items() if message[name] != value]
+
+
+def _words(message: Message, life: Life, row: HistoryRow, statuses: dict[str, str]) -> list[str]:
+    """A title belongs to one status; a body says which parcel it is about, and what the courier noted."""
+    wrong = []
+    for name in _TITLES:
+        if not message[name].strip():
+            wrong.append(f"{name} is empty")
+        elif (status := statuses.setdefault(message[name], row.status)) != row.status:
+            wrong.append(f"{name} {message[name]!r} is that of {status}, not of {row.status}")
+    parcel, note = life.said["produk_nama"] or str(life.said["id_order"]), dict(zip(OWN, row.own, strict=True))["note"]
+    for name in _BODIES:
+        if parcel not in message[name]:
+            wrong.append(f"{name} does not say that it is about {parcel}: {message[name]!r}")
+        if note and row.status not in _NO_NOTE and note not in message[name]:
+            wrong.append(f"{name} does not tell the courier's note: {message[name]!r}")
+    return wrong
 
 
 def check_rejected(evidence: Evidence, expected: Expected, report: Report) -> int:

@@ -19,7 +19,7 @@ from damage import (
 )
 from evidence import CHANGED, NOTIFICATIONS, REJECTED, Evidence, Record, pack_headers
 from findings import Kind
-from sample_run import ANI, SHOES, SOAP, T0
+from sample_run import ANI, COFFEE, SHOES, SOAP, T0
 
 
 def dead_letter(evidence: Evidence, reason: str) -> int:
@@ -152,6 +152,18 @@ def notification_of_another_version(evidence: Evidence) -> None:
     evidence.topics[NOTIFICATIONS][index] = record._replace(value=wire.encode(NAMES[NOTIFICATIONS], message))
 
 
+def wrong_notification(id_order: int, version: int, **changes: str) -> Damage:
+    """Says something else at its first appearance."""
+
+    def damage(evidence: Evidence) -> None:
+        index = records(evidence, NOTIFICATIONS, id_order, version)[0]
+        record = evidence.topics[NOTIFICATIONS][index]
+        message = {**wire.decode(NAMES[NOTIFICATIONS], record.value), **changes}
+        evidence.topics[NOTIFICATIONS][index] = record._replace(value=wire.encode(NAMES[NOTIFICATIONS], message))
+
+    return damage
+
+
 def turned_notifications(evidence: Evidence) -> None:
     topic = evidence.topics[NOTIFICATIONS]
     one, other = (records(evidence, NOTIFICATIONS, SHOES, version)[0] for version in (3, 4))
@@ -203,6 +215,18 @@ TOPICS: list[Case] = [
     ("nobody was told", drop_notification, {Kind.NOTIFICATION}),
     ("told what is no news", quiet_notification, {Kind.NOTIFICATION}),
     ("told of another version", notification_of_another_version, {Kind.NOTIFICATION, Kind.REPEAT_DIFFERS}),
+    ("told of another parcel", wrong_notification(SHOES, 4, body="Paket Teh"), {Kind.NOTIFICATION}),
+    ("told without a title", wrong_notification(SHOES, 4, title=" "), {Kind.NOTIFICATION}),
+    (
+        "told by the title of another status",
+        wrong_notification(SHOES, 5, title="Paketmu: picked_up"),
+        {Kind.NOTIFICATION},
+    ),
+    (
+        "told without the courier's note",
+        wrong_notification(COFFEE, 4, body="Paket 102"),
+        {Kind.NOTIFICATION, Kind.REPEAT_DIFFERS},
+    ),
     ("told in another order", turned_notifications, {Kind.NOTIFICATION}),
     ("told what never was", phantom_notification, {Kind.PHANTOM}),
 ]

@@ -12,7 +12,8 @@ from wire import Headers, Message, cloud_event, rfc3339, trace_of
 
 MOST_ROWS = 1000
 APPLIED, LATE, DUPLICATE = "applied", "late", "duplicate"
-_NONE = dict.fromkeys(("courier", "substatus", "note", "latitude", "longitude"))
+OWN = ("courier", "substatus", "note", "latitude", "longitude")
+"""What a row takes from its update as it is."""
 _IDS = ("id_order", "id_order_status_history")
 _TIMES = ("placed_at", "promised_at", "occurred_at", "recorded_at", "eta")
 
@@ -27,7 +28,7 @@ class HistoryRow(NamedTuple):
     occurred_at: int
     event_id: str
     eta: int | None
-    own: tuple[str | None, str | None, str | None, float | None, float | None]  # courier … longitude
+    own: tuple[str | None, str | None, str | None, float | None, float | None]  # OWN
     record: Record
 
     @property
@@ -52,7 +53,7 @@ class Life:
         """An order as its OrderPlaced makes it."""
         placed_at = min(said["placed_at"], record.timestamp)
         life = cls({**said, "placed_at": placed_at}, record)
-        life._put("placed", None, 1, placed_at, "placed", None, tuple(_NONE.values()), record)
+        life._put("placed", None, 1, placed_at, "placed", None, (None,) * len(OWN), record)
         return life
 
     @property
@@ -74,7 +75,7 @@ class Life:
             return "illegal_transition"
         if len(self.rows) >= MOST_ROWS:
             return "too_many_updates"
-        own = tuple(update[name] for name in _NONE)
+        own = tuple(update[name] for name in OWN)
         if late:
             self._put(status, None, None, at, update["event_id"], update["eta"], own, record)
             return LATE
@@ -113,7 +114,7 @@ class Life:
             "version": row.version,
             "occurred_at": row.occurred_at,
             "recorded_at": row.record.timestamp,
-            **dict(zip(_NONE, row.own, strict=True)),
+            **dict(zip(OWN, row.own, strict=True)),
             "eta": row.eta,
         }
 
@@ -160,7 +161,7 @@ class Life:
             "occurred_at": row.occurred_at,
             "recorded_at": row.record.timestamp,
             "event_id": row.event_id,
-            **dict(zip(_NONE, row.own, strict=True)),
+            **dict(zip(OWN, row.own, strict=True)),
             "eta": row.eta,
             "source_incarnation": incarnations[topic],
             "source_topic": topic,

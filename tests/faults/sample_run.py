@@ -159,7 +159,9 @@ def _inputs(run: Sample) -> None:
     run.kafka("k-20", UPDATES, update("z1", SOAP, "cancelled", 1))
     run.rest("r-4", UPDATES, update("s9", SHOES, "lost", 23), copies=0, answer="refused")
     run.rest("r-5", UPDATES, update("c9", COFFEE, "lost", 24), copies=0, answer="gave_up")
-    run.rest("r-6", UPDATES, update("c3", COFFEE, "exception", 25), answer="gave_up")  # and yet Kafka has it
+    run.rest(
+        "r-6", UPDATES, update("c3", COFFEE, "exception", 25, note="hujan"), answer="gave_up"
+    )  # and yet Kafka has it
 
 
 def changes(expected: Expected) -> list[tuple[Life, HistoryRow]]:
@@ -196,6 +198,7 @@ def _publish(run: Sample, life: Life, row: HistoryRow, later: int) -> None:
 
 def notification(life: Life, row: HistoryRow) -> Message:
     """A valid UserNotification."""
+    parcel, note = life.said["produk_nama"] or life.said["id_order"], row.own[2]
     return {
         "notification_id": f"{life.said['id_order']}-{row.version}",
         "id_user": life.said["id_user"],
@@ -203,10 +206,10 @@ def notification(life: Life, row: HistoryRow) -> Message:
         "kind": "status",
         "status": row.status,
         "version": row.version,
-        "title": "Paketmu",
-        "body": "Paketmu …",
-        "title_en": "Your parcel",
-        "body_en": "Your parcel …",
+        "title": f"Paketmu: {row.status}",
+        "body": f"Paket {parcel}: {note}",
+        "title_en": f"Your parcel: {row.status}",
+        "body_en": f"Parcel {parcel}: {note}",
         "created_at": row.record.timestamp,
     }
 
