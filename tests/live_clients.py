@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -153,3 +154,25 @@ async def _events(answer: httpx.Response) -> AsyncIterator[Frame]:
 
 
 TRANSPORTS = {"websocket": websocket, "sse": sse}
+
+
+@asynccontextmanager
+async def lazy_websocket(rest: Rest, user: int) -> Any:
+    """A client that reads no more than it is asked to, behind small buffers; and its port."""
+    tcp = socket.socket()
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    tcp.connect((rest.settings.http_host, rest.settings.http_port))
+    tcp.setblocking(False)
+    async with websocket(rest, headers=bearer(rest.settings, user), sock=tcp, max_queue=1) as client:
+        yield client, tcp.getsockname()[1]
+
+
+@asynccontextmanager
+async def lazy_sse(rest: Rest, user: int) -> Any:
+    """The same, by SSE."""
+    transport = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)])
+    async with sse(rest, headers=bearer(rest.settings, user), transport=transport) as client:
+        yield client, client.answer.extensions["network_stream"].get_extra_info("client_addr")[1]
+
+
+LAZY = {"websocket": lazy_websocket, "sse": lazy_sse}

@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from conftest import fresh_settings
-from live_clients import TRANSPORTS, bearer, journey, publish, query, sse, until_served, websocket
+from live_clients import LAZY, TRANSPORTS, bearer, journey, publish, query, sse, until_served, websocket
 from processes import Process
 from rest import Rest, running
 from stack import Servers, free_ports
@@ -58,6 +59,31 @@ async def test_clients_are_told_when_to_go_and_are_served_until_then(
         async with websocket(after, query(cursor), headers) as client:
             assert (await client.next())["resumed"] is True, "a new gateway's ring reaches back"
             assert await client.changes(1) == [(5, 2)]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_client_that_does_not_read_keeps_no_gateway_from_going(
+    transport: str, live_settings: Settings, user: int, tmp_path: Path
+) -> None:
+    changes = {"drain_seconds": 1.0, "client_buffer": 10_000_000, "local_dir": tmp_path}
+    settings = live_settings.model_copy(update={**changes, "http_port": free_ports("127.0.0.1", 1)[0]})
+    with (
+        Process("gateway", settings) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{settings.http_port}", timeout=30) as http,
+    ):
+        rest = Rest(settings, http)
+        await asyncio.to_thread(rest.until, lambda: answers(rest), "answering")
+        await asyncio.to_thread(until_served, rest)
+        async with LAZY[transport](rest, user) as (client, _), websocket(rest, headers=bearer(settings, user)) as brisk:
+            await client.next("snapshot")
+            await brisk.next("snapshot")
+            for start in range(1, 401, 20):
+                versions = range(start, start + 20)
+                await asyncio.to_thread(publish, settings, *journey(user, 5, versions, note="x" * 3000))
+                await brisk.changes(20)  # so they are on their way to the other, too
+            assert process.child is not None
+            process.child.terminate()
+            assert await asyncio.to_thread(process.child.wait, 30) in (0, -signal.SIGTERM)
 
 
 def answers(rest: Rest) -> bool:

@@ -3,16 +3,14 @@
 import asyncio
 import itertools
 import re
-import socket
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
-from live_clients import TRANSPORTS, bearer, journey, publish, query, sse, until_served, websocket
+from live_clients import LAZY, TRANSPORTS, bearer, journey, lazy_websocket, publish, query, until_served, websocket
 from rest import Rest, problem, running
 from streams.settings import Settings
 
@@ -33,24 +31,6 @@ def metric(rest: Rest, name: str, **labels: object) -> float:
     wanted = {f'{label}="{value}"' for label, value in labels.items()}
     lines = re.findall(rf"^{name}{{(.*)}} (.*)$", text, re.MULTILINE)
     return sum(float(value) for found, value in lines if wanted <= set(found.split(",")))
-
-
-@asynccontextmanager
-async def lazy_websocket(rest: Rest, user: int) -> Any:
-    """A client that reads no more than it is asked to, behind small buffers."""
-    tcp = socket.socket()
-    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    tcp.connect((rest.settings.http_host, rest.settings.http_port))
-    tcp.setblocking(False)
-    async with websocket(rest, headers=bearer(rest.settings, user), sock=tcp, max_queue=1) as client:
-        yield client, tcp.getsockname()[1]
-
-
-@asynccontextmanager
-async def lazy_sse(rest: Rest, user: int) -> Any:
-    transport = httpx.AsyncHTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)])
-    async with sse(rest, headers=bearer(rest.settings, user), transport=transport) as client:
-        yield client, client.answer.extensions["network_stream"].get_extra_info("client_addr")[1]
 
 
 def is_established(server_port: int, client_port: int) -> bool:
@@ -87,9 +67,8 @@ async def read_to_the_end(client: Any) -> tuple[list[int], str | None]:
 async def test_a_client_that_does_not_read_is_cut_and_resumes_without_a_gap(
     transport: str, strict: Rest, user: int
 ) -> None:
-    lazy = {"websocket": lazy_websocket, "sse": lazy_sse}[transport]
     cuts = metric(strict, "lacak_live_closed_total", transport=transport, code=4008)
-    async with lazy(strict, user) as (client, port):
+    async with LAZY[transport](strict, user) as (client, port):
         await client.next("snapshot")
         async with websocket(strict, headers=bearer(strict.settings, user)) as brisk:
             await brisk.next("snapshot")
