@@ -9,7 +9,7 @@ the longest time between two events of one partition of the updates, by Kafka's 
 import argparse
 import time
 from collections import defaultdict
-from itertools import cycle, pairwise
+from itertools import cycle
 from pathlib import Path
 from statistics import median
 from threading import Event, Thread
@@ -19,6 +19,7 @@ import lab
 import topics_reader
 from logs import order_message, update_message
 from processes import Process, running
+from silence import longest_silence
 from streams.codec import Codec
 from streams.settings import Settings
 from streams.topics import partition_of
@@ -26,6 +27,8 @@ from streams.topics import partition_of
 WORKERS = 3
 SETTLED = 8.0
 """Seconds from one change of the group to the next: longer than a session."""
+PAUSE = 2.0
+"""Seconds before the next: each partition has an event of its own in them."""
 ORDERS = 240
 ORDER, UPDATE, CHANGED = Codec("OrderPlaced"), Codec("CourierStatusUpdate"), Codec("OrderStatusChanged")
 
@@ -34,7 +37,7 @@ def flow(settings: Settings, rate: float, stop: Event) -> None:
     """Each order moves in its turn, at the rate, until `stop`."""
     ids = cycle(range(1, ORDERS + 1))
     while not stop.is_set():
-        now = int(time.time() * 1000)
+        now = now_ms()
         topics_reader.write(
             settings,
             "courier-status-updates",
@@ -49,21 +52,21 @@ def flow(settings: Settings, rate: float, stop: Event) -> None:
         stop.wait(0.05)
 
 
-def silences(settings: Settings, spans: dict[str, list[tuple[float, float]]]) -> dict[str, list[float]]:
+def silences(settings: Settings, spans: dict[str, list[tuple[int, int]]]) -> dict[str, list[float]]:
     """For each span, the longest time between two events of a partition, in seconds."""
     times: dict[int, list[int]] = defaultdict(list)
     for record in topics_reader.read(settings, "order-status-changed"):
         id_order = CHANGED.decode(record.value())["id_order"]
         times[partition_of(str(id_order).encode(), settings.partitions)].append(record.timestamp()[1])
+    ordered = [sorted(each) for each in times.values()]
     return {
-        name: [max(_longest(sorted(each), *span) for each in times.values()) for span in those]
+        name: [max(longest_silence(each, *span) for each in ordered) / 1000 for span in those]
         for name, those in spans.items()
     }
 
 
-def _longest(times: list[int], begin: float, end: float) -> float:
-    within = [at / 1000 for at in times if begin - 1 <= at / 1000 <= end]
-    return max((after - before for before, after in pairwise(within)), default=end - begin)
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def measure(settings: Settings, rate: float, times: int) -> dict[str, list[float]]:
@@ -74,26 +77,27 @@ def measure(settings: Settings, rate: float, times: int) -> dict[str, list[float
         Process("track", settings.model_copy(update={"data_dir": Path(settings.local_dir) / f"data-{n}"}), f"track-{n}")
         for n in range(1, WORKERS + 1)
     ]
-    spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    spans: dict[str, list[tuple[int, int]]] = defaultdict(list)
     stop = Event()
     load = Thread(target=flow, args=(settings, rate, stop))
 
-    def span(name: str, began: float) -> None:
+    def span(name: str, began: int) -> None:
         time.sleep(SETTLED)
-        spans[name].append((began, time.time()))
+        spans[name].append((began, now_ms()))
+        time.sleep(PAUSE)
 
     with running(*workers):
         load.start()
         time.sleep(2 * SETTLED)
         for worker, _ in zip(cycle(workers), range(times), strict=False):
-            span("no change", time.time())
-            began = time.time()
+            span("no change", now_ms())
+            began = now_ms()
             worker.stop()
             span("a worker ends (SIGTERM)", began)
-            began = time.time()
+            began = now_ms()
             worker.start()
             span("a worker joins", began)
-            began = time.time()
+            began = now_ms()
             worker.kill9()
             time.sleep(SETTLED / 2)
             span("a worker is killed (SIGKILL)", began)

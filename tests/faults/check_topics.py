@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from evidence import CHANGED, NOTIFICATIONS, REJECTED, Evidence, Record
 from expected import Expected, Place
 from findings import Kind, Report
-from life import OWN, HistoryRow, Life
+from life import HistoryRow, Life
 from wire import Bad, Headers, Message, cloud_event, decode, number_of, partition_of, trace_of
 
 # What is news to a customer; as the brief lists it.
@@ -195,7 +195,7 @@ def _words(message: Message, life: Life, row: HistoryRow, statuses: dict[str, st
             wrong.append(f"{name} is empty")
         elif (status := statuses.setdefault(message[name], row.status)) != row.status:
             wrong.append(f"{name} {message[name]!r} is that of {status}, not of {row.status}")
-    parcel, note = life.said["produk_nama"] or str(life.said["id_order"]), dict(zip(OWN, row.own, strict=True))["note"]
+    parcel, note = life.said["produk_nama"] or str(life.said["id_order"]), row.note
     for name in _BODIES:
         if parcel not in message[name]:
             wrong.append(f"{name} does not say that it is about {parcel}: {message[name]!r}")

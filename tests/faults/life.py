@@ -32,6 +32,12 @@ class HistoryRow(NamedTuple):
     record: Record
 
     @property
+    def note(self) -> str | None:
+        """The courier's."""
+        _courier, _substatus, note, *_ = self.own
+        return note
+
+    @property
     def id(self) -> int:
         """Its id_order_status_history."""
         return (self.occurred_at << 22) + self.number

@@ -88,7 +88,7 @@ def api_killed(world: World, step: Step) -> str:
         world.kill9(name)
         world.up(name)
         world.until_ready([name])
-        world.rest(step.hold / times - 1)
+        world.rest(1)
     return f"{times} times"
 
 

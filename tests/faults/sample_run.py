@@ -159,9 +159,8 @@ def _inputs(run: Sample) -> None:
     run.kafka("k-20", UPDATES, update("z1", SOAP, "cancelled", 1))
     run.rest("r-4", UPDATES, update("s9", SHOES, "lost", 23), copies=0, answer="refused")
     run.rest("r-5", UPDATES, update("c9", COFFEE, "lost", 24), copies=0, answer="gave_up")
-    run.rest(
-        "r-6", UPDATES, update("c3", COFFEE, "exception", 25, note="hujan"), answer="gave_up"
-    )  # and yet Kafka has it
+    # This one Kafka has nevertheless.
+    run.rest("r-6", UPDATES, update("c3", COFFEE, "exception", 25, note="hujan"), answer="gave_up")
 
 
 def changes(expected: Expected) -> list[tuple[Life, HistoryRow]]:
@@ -198,7 +197,7 @@ def _publish(run: Sample, life: Life, row: HistoryRow, later: int) -> None:
 
 def notification(life: Life, row: HistoryRow) -> Message:
     """A valid UserNotification."""
-    parcel, note = life.said["produk_nama"] or life.said["id_order"], row.own[2]
+    parcel, note = life.said["produk_nama"] or life.said["id_order"], row.note
     return {
         "notification_id": f"{life.said['id_order']}-{row.version}",
         "id_user": life.said["id_user"],

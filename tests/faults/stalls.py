@@ -3,13 +3,13 @@
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
-from itertools import pairwise
 
 from check_inputs import Found
 from check_topics import Published
 from claims import Claims
 from expected import Expected
 from findings import Stall
+from silence import longest_silence
 
 AFTER_MS = 10_000  # what is acknowledged so shortly after a fault still belongs to it
 
@@ -27,7 +27,7 @@ def stalls(claims: Claims, expected: Expected, found: Found, published: Publishe
         end = until + AFTER_MS if following is None else max(until, min(until + AFTER_MS, following))
         some = [wait for _, wait in waits[bisect_left(acked, begin) : bisect_right(acked, end)]]
         longest = max(some, default=None)
-        silence = max((_silence(times, begin, end) for times in events), default=None)
+        silence = max((longest_silence(times, begin, end) for times in events), default=None)
         result.append(Stall(fault["name"], str(fault.get("target", "")), begin, len(some), longest, silence))
     return result
 
@@ -40,12 +40,6 @@ def _events(expected: Expected, published: Published) -> list[list[int]]:
         if at is not None:
             times[partition].append(at)
     return [sorted(each) for each in times.values()]
-
-
-def _silence(times: list[int], begin: int, end: int) -> int:
-    """The longest time without an event between `begin` and the first event after `end`."""
-    within = times[bisect_left(times, begin) : bisect_right(times, end) + 1]
-    return max((after - before for before, after in pairwise([begin, *within])), default=0)
 
 
 def _waits(claims: Claims, expected: Expected, found: Found, published: Published) -> Iterator[tuple[int, int]]:

@@ -15,7 +15,7 @@ from evidence import CHANGED, ORDERS, TABLES, UPDATES, HistoryFiles, load, pack_
 from findings import COLUMNS, Kind
 from history import Writer
 from sample_run import ANI, BOOK, COFFEE, INCARNATIONS, SHOES, STRAY, T0, clean_run, order
-from stalls import _silence
+from silence import longest_silence
 
 DAMAGES = [*STORE, *TOPICS, *CLIENTS]
 
@@ -107,9 +107,9 @@ def test_a_stall_is_measured_around_its_fault() -> None:
 
 
 def test_a_partitions_silence_is_from_the_fault_on_until_there_is_an_event_again() -> None:
-    assert _silence([0, 5, 9, 30, 99], begin=4, end=10) == 21
-    assert _silence([0, 50], begin=4, end=10) == 46
-    assert _silence([0], begin=4, end=10) == 0  # the run ended with the fault
+    assert longest_silence([0, 5, 9, 30, 99], begin=4, end=10) == 21
+    assert longest_silence([0, 50], begin=4, end=10) == 46
+    assert longest_silence([0], begin=4, end=10) == 0  # the run ended with the fault
 
 
 def test_a_delivery_report_without_an_offset_still_means_that_it_is_there() -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 import signal
+import subprocess
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -18,25 +21,30 @@ from streams.kafka import ensure_topics
 from streams.settings import Settings
 
 
+@asynccontextmanager
+async def gateway(settings: Settings, **changes: object) -> AsyncIterator[tuple[subprocess.Popen[bytes], Rest]]:
+    """A gateway with these settings as a process of its own, which serves."""
+    own = settings.model_copy(update={"http_port": free_ports("127.0.0.1", 1)[0], **changes})
+    with (
+        Process("gateway", own) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{own.http_port}", timeout=30) as http,
+    ):
+        rest = Rest(own, http)
+        await asyncio.to_thread(rest.until, lambda: answers(rest), "answering")
+        await asyncio.to_thread(until_served, rest)
+        assert process.child is not None
+        yield process.child, rest
+
+
 async def test_clients_are_told_when_to_go_and_are_served_until_then(
     servers: Servers, live_settings: Settings, user: int, tmp_path: Path
 ) -> None:
-    settings = live_settings.model_copy(
-        update={"drain_seconds": 8.0, "http_port": free_ports("127.0.0.1", 1)[0], "local_dir": tmp_path}
-    )
-    headers = bearer(settings, user)
-    with (
-        Process("gateway", settings) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{settings.http_port}", timeout=30) as http,
-    ):
-        rest = Rest(settings, http)
-        await asyncio.to_thread(rest.until, lambda: answers(rest), "answering")
-        await asyncio.to_thread(until_served, rest)
+    headers = bearer(live_settings, user)
+    async with gateway(live_settings, local_dir=tmp_path, drain_seconds=8.0) as (process, rest):
         async with websocket(rest, headers=headers) as one, sse(rest, headers=headers) as two:
             for client in (one, two):
                 await client.next("snapshot")
-            assert process.child is not None
-            process.child.terminate()
+            process.terminate()
             moments = [(await client.next("drain"))["reconnect_after_ms"] for client in (one, two)]
             assert all(0 <= moment <= 8000 for moment in moments) and moments[0] != moments[1]
             assert rest.get("/readyz").status_code == 503
@@ -45,17 +53,17 @@ async def test_clients_are_told_when_to_go_and_are_served_until_then(
                 assert late.socket.close_code == 1012
             assert rest.get("/v1/live/sse", headers).status_code == 503
             last = max((moments[0], one), (moments[1], two), key=lambda each: each[0])[1]
-            publish(settings, *journey(user, 5, [1]))
+            publish(live_settings, *journey(user, 5, [1]))
             assert await last.changes(1) == [(5, 1)], "whoever is not due is served"
             await asyncio.wait_for(one.socket.wait_closed(), 30)
             assert one.socket.close_code == 1012
             assert await two.closed() == 0
             cursor = last.cursor
         # Uvicorn ends by the signal that it was sent.
-        assert await asyncio.to_thread(process.child.wait, 30) in (0, -signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, 30) in (0, -signal.SIGTERM)
     with running("gateway", live_settings) as after:
         until_served(after)
-        publish(settings, *journey(user, 5, [2]))
+        publish(live_settings, *journey(user, 5, [2]))
         async with websocket(after, query(cursor), headers) as client:
             assert (await client.next())["resumed"] is True, "a new gateway's ring reaches back"
             assert await client.changes(1) == [(5, 2)]
@@ -65,25 +73,21 @@ async def test_clients_are_told_when_to_go_and_are_served_until_then(
 async def test_a_client_that_does_not_read_keeps_no_gateway_from_going(
     transport: str, live_settings: Settings, user: int, tmp_path: Path
 ) -> None:
-    changes = {"drain_seconds": 1.0, "client_buffer": 10_000_000, "local_dir": tmp_path}
-    settings = live_settings.model_copy(update={**changes, "http_port": free_ports("127.0.0.1", 1)[0]})
-    with (
-        Process("gateway", settings) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{settings.http_port}", timeout=30) as http,
+    changes = {"local_dir": tmp_path, "drain_seconds": 1.0, "client_buffer": 10_000_000}
+    headers = bearer(live_settings, user)
+    async with (
+        gateway(live_settings, **changes) as (process, rest),
+        LAZY[transport](rest, user) as (client, _),
+        websocket(rest, headers=headers) as brisk,
     ):
-        rest = Rest(settings, http)
-        await asyncio.to_thread(rest.until, lambda: answers(rest), "answering")
-        await asyncio.to_thread(until_served, rest)
-        async with LAZY[transport](rest, user) as (client, _), websocket(rest, headers=bearer(settings, user)) as brisk:
-            await client.next("snapshot")
-            await brisk.next("snapshot")
-            for start in range(1, 401, 20):
-                versions = range(start, start + 20)
-                await asyncio.to_thread(publish, settings, *journey(user, 5, versions, note="x" * 3000))
-                await brisk.changes(20)  # so they are on their way to the other, too
-            assert process.child is not None
-            process.child.terminate()
-            assert await asyncio.to_thread(process.child.wait, 30) in (0, -signal.SIGTERM)
+        await client.next("snapshot")
+        await brisk.next("snapshot")
+        for start in range(1, 401, 20):
+            versions = range(start, start + 20)
+            await asyncio.to_thread(publish, live_settings, *journey(user, 5, versions, note="x" * 3000))
+            await brisk.changes(20)  # so they are on their way to the other, too
+        process.terminate()
+        assert await asyncio.to_thread(process.wait, 30) in (0, -signal.SIGTERM)
 
 
 def answers(rest: Rest) -> bool:
