@@ -17,9 +17,9 @@ from threading import Event, Thread
 import lab
 
 import topics_reader
+from faults.silence import longest_silence
 from logs import order_message, update_message
 from processes import Process, running
-from silence import longest_silence
 from streams.codec import Codec
 from streams.settings import Settings
 from streams.topics import partition_of
