@@ -91,6 +91,11 @@ class BatchConsumer(driver.Consumer):
 
     # -- assignments
 
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """In the thread that fetches. Faust seeks from this one, under the hands of aiokafka's fetcher: once in a while
+        a record that it is about to give away is gone, and its KeyError crashes the worker."""
+        await self._thread.call_thread(self._thread.seek, partition, offset)
+
     async def perform_seek(self) -> None:
         """Faust calls this after every rebalance, before the flow resumes."""
         await super().perform_seek()

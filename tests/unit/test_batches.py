@@ -1,6 +1,7 @@
 """What the batch consumer makes of the offsets that it is given: nothing is dropped unseen."""
 
 import asyncio
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,7 @@ class Quiet:
     def info(self, *_: Any) -> None:
         pass
 
-    error = warning = info
+    error = warning = dev = info
 
 
 class Consumer(BatchConsumer):
@@ -58,6 +59,24 @@ async def test_records_that_are_due_are_taken_and_those_before_left_out() -> Non
     consumer = Consumer(due=5)
     assert offsets(await consumer._due(HERE, records(3, 4, 5, 6))) == [5, 6]
     assert consumer._next[HERE] == 7 and not consumer.seeks
+
+
+async def test_a_seek_is_made_by_the_thread_that_fetches() -> None:
+    """By another it takes away what aiokafka's fetcher is looking at, which crashes the worker."""
+    consumer, seeks = Consumer(), []
+
+    class Fetching:
+        def seek(self, partition: TP, offset: int) -> None:
+            seeks.append((threading.get_ident(), partition, offset))
+
+        async def call_thread(self, fun: Any, *arguments: Any) -> None:
+            await asyncio.to_thread(fun, *arguments)
+
+    consumer._thread = Fetching()
+    await BatchConsumer.seek(consumer, HERE, 7)
+    [(thread, *what)] = seeks
+    assert what == [HERE, 7]
+    assert thread != threading.get_ident()
 
 
 async def test_records_behind_a_hole_are_asked_for_again_until_the_hole_is_believed() -> None:
