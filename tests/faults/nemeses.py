@@ -26,11 +26,13 @@ STOPPED = 15.0
 NEMESES: dict[str, tuple[Kind, Harm]] = {}
 
 
-def nemesis(name: str, family: str, hold: float, heal: float = 1.0, hit: int = 1) -> Callable[[Harm], Harm]:
+def nemesis(
+    name: str, family: str, hold: float, heal: float = 1.0, hit: int = 1, first: bool = False
+) -> Callable[[Harm], Harm]:
     """Enters a function into the table of kinds."""
 
     def enter(harm: Harm) -> Harm:
-        NEMESES[name] = (Kind(name, family, hold, heal, hit), harm)
+        NEMESES[name] = (Kind(name, family, hold, heal, hit, first), harm)
         return harm
 
     return enter
@@ -49,7 +51,7 @@ def strike(world: World, step: Step) -> None:
 # --- killed
 
 
-@nemesis("worker killed", "track", hold=10)
+@nemesis("worker killed", "track", hold=10, first=True)
 @nemesis("notify worker killed", "notify", hold=10)
 @nemesis("gateway killed", "gateway", hold=4)
 @nemesis("all workers killed", "track", hold=2, hit=0)
@@ -109,7 +111,7 @@ def rolling(world: World, step: Step) -> None:
         world.rest(step.hold)
 
 
-@nemesis("worker terminated", "track", hold=10)
+@nemesis("worker terminated", "track", hold=10, first=True)
 @nemesis("node restarted with hints", "cassandra", hold=25, heal=18)
 def restarted(world: World, step: Step) -> None:
     """SIGTERM, and a while without it. A node's peers keep what it misses, and hand it over when it is back."""

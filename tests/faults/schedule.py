@@ -26,6 +26,8 @@ class Kind:
     """Seconds that healing takes, roughly."""
     hit: int = 1
     """How many of the family are hit; 0: all of them."""
+    first: bool = False
+    """Whether it comes before the others, which leave a backlog: its silence shall be its own."""
 
     @property
     def seconds(self) -> float:
@@ -74,14 +76,14 @@ def plan(
     pause: float = PAUSE,
     pairs: bool = True,
 ) -> list[Slot]:
-    """Every kind alone, in random order, on random targets; then `pairs` of two families until `seconds` are full.
+    """Every kind alone, in random order (those that come `first` before the others), on random targets; then `pairs` of two families until `seconds` are full.
 
     A kind that no longer fits is left out: see `left_out`.
     """
     random = Random(seed)
     slots: list[Slot] = []
     number, at = 0, pause
-    for kind in random.sample(kinds, len(kinds)):
+    for kind in sorted(random.sample(kinds, len(kinds)), key=lambda kind: not kind.first):
         if at + kind.seconds <= seconds:
             number += 1
             slots.append(Slot(at, (_step(number, kind, families, random),), must=True))

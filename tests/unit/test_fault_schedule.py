@@ -92,3 +92,10 @@ def test_the_short_run_kills_each_kind_of_process() -> None:
     slots = plan(1, 70, SHORT, FAMILIES, pause=3, pairs=False)
     assert not left_out(slots, SHORT)
     assert [len(slot.steps) for slot in slots] == [1] * 6
+
+
+@untimed
+@given(seeds)
+def test_the_hand_overs_come_before_anything_has_left_a_backlog(seed: int) -> None:
+    names = [slot.steps[0].name for slot in plan(seed, 900, KINDS, FAMILIES)]
+    assert set(names[:2]) == {"worker killed", "worker terminated"}
