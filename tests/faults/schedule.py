@@ -76,7 +76,8 @@ def plan(
     pause: float = PAUSE,
     pairs: bool = True,
 ) -> list[Slot]:
-    """Every kind alone, in random order (those that come `first` before the others), on random targets; then `pairs` of two families until `seconds` are full.
+    """Every kind alone, in random order (but those that come `first`), on random targets; then `pairs` of two families
+    until `seconds` are full.
 
     A kind that no longer fits is left out: see `left_out`.
     """
