@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
+from math import inf
 
 from check_inputs import Found
 from check_topics import Published
@@ -27,7 +28,9 @@ def stalls(claims: Claims, expected: Expected, found: Found, published: Publishe
         end = until + AFTER_MS if following is None else max(until, min(until + AFTER_MS, following))
         some = [wait for _, wait in waits[bisect_left(acked, begin) : bisect_right(acked, end)]]
         longest = max(some, default=None)
-        silence = max((longest_silence(times, begin, end) for times in events), default=None)
+        # From the next fault on it is that one's.
+        cut = inf if following is None else following
+        silence = max((round(longest_silence(times, begin, end, cut)) for times in events), default=None)
         result.append(Stall(fault["name"], str(fault.get("target", "")), begin, len(some), longest, silence))
     return result
 

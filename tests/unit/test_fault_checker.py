@@ -109,6 +109,7 @@ def test_a_stall_is_measured_around_its_fault() -> None:
 def test_a_partitions_silence_is_from_the_fault_on_until_there_is_an_event_again() -> None:
     assert longest_silence([0, 5, 9, 30, 99], begin=4, end=10) == 21
     assert longest_silence([0, 50], begin=4, end=10) == 46
+    assert longest_silence([0, 5, 50], begin=4, end=10, cut=12) == 7  # the next fault began there
     assert longest_silence([0], begin=4, end=10) == 0  # the run ended with the fault
 
 
