@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, KafkaTimeoutError
+from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
 from streams import metrics
 from streams.kafka import producer
@@ -44,6 +44,9 @@ class Publisher:
         self._settings, self._client_id = settings, client_id
         self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
+        # A producer that confirms nothing for so long, and is full, has Kafka away or is stuck: a new one does no harm.
+        self._stuck_seconds = 2 * settings.kafka_request_timeout
+        self._confirmed_at = 0.0
 
     async def publish(self, records: Iterable[Outgoing]) -> None:
         """Returns when Kafka has all of them on all in-sync replicas; retries for ever.
@@ -86,10 +89,13 @@ class Publisher:
         try:
             await (await current.send_batch(batch, topic, partition=partition))
         except KafkaTimeoutError:  # it found no place in the producer's queue: nothing of it was sent
+            if self._clock() - self._confirmed_at > self._stuck_seconds:
+                await self._give_up(current)
             raise
         except KafkaError:
             await self._give_up(current)
             raise
+        self._confirmed_at = self._clock()
         return count
 
     async def _started(self) -> AIOKafkaProducer:
@@ -101,7 +107,7 @@ class Publisher:
                 except BaseException:
                     await self._close(fresh)
                     raise
-                self._producer = fresh
+                self._producer, self._confirmed_at = fresh, self._clock()
             return self._producer
 
     async def _give_up(self, broken: AIOKafkaProducer) -> None:
@@ -113,10 +119,17 @@ class Publisher:
 
     @staticmethod
     async def _close(old: AIOKafkaProducer) -> None:
-        """Stops it; one that cannot flush is torn down, or its sender would go on for ever."""
+        """Stops it; one that cannot flush is torn down, or its sender would go on for ever. Whoever still waits for
+        it is told: aiokafka forgets them."""
         with suppress(KafkaError, OSError):
             try:
                 await asyncio.wait_for(old.stop(), STOP_SECONDS)
             except TimeoutError:
-                await old._sender.close()
-                await old.client.close()
+                for part in (old.client, old._sender):
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(part.close(), STOP_SECONDS)
+                old._message_accumulator.fail_all(KafkaConnectionError("its producer was torn down"))
+
+    @staticmethod
+    def _clock() -> float:
+        return asyncio.get_running_loop().time()

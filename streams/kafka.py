@@ -6,13 +6,29 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
 
 from streams import topics
 from streams.settings import Settings
 
 # A rejected record of 2 MiB with its headers must fit into one request.
 MAX_REQUEST = topics.REJECTED.max_message_bytes + 64 * 1024
+
+
+def _send(connection: Any, request: Any, expect_response: bool = True) -> Any:
+    """Aiokafka's, on uvloop too: there a write to a connection that was just reset raises RuntimeError, of which
+    aiokafka knows nothing. It ends the client's task for metadata without a word, and a producer then waits for ever.
+    """
+    try:
+        return _aiokafkas_send(connection, request, expect_response)
+    except RuntimeError as error:
+        connection.close(reason=CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError(f"{connection.host}:{connection.port}: {error}") from error
+
+
+_aiokafkas_send = AIOKafkaConnection.send
+AIOKafkaConnection.send = _send
 
 
 def producer(settings: Settings, client_id: str, **options: Any) -> AIOKafkaProducer:

@@ -4,7 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, OutOfOrderSequenceNumber
+from aiokafka.producer.message_accumulator import MessageAccumulator
 
 from agents import publisher
 from agents.publisher import Outgoing, Publisher
@@ -92,3 +94,44 @@ async def test_a_producer_whose_sequence_broke_is_made_anew(kafka: type[Producer
     kafka.script = [OutOfOrderSequenceNumber()]
     await Publisher(Settings(_env_file=None), "test").publish(records(0, 1))
     assert len(kafka.made) == 2
+
+
+async def test_a_producer_that_is_full_and_confirms_nothing_for_long_is_made_anew(
+    kafka: type[Producer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka is away, or it is stuck: both look the same, and a new one does no harm."""
+    now = iter([0.0, 29.0, 31.0, 31.0, 40.0, 40.0])
+    monkeypatch.setattr(Publisher, "_clock", lambda _: next(now))
+    kafka.script = [KafkaTimeoutError(), KafkaTimeoutError(), KafkaTimeoutError(), None]
+    await Publisher(Settings(_env_file=None, kafka_request_timeout=15), "test").publish(records(0, 1))
+    assert len(kafka.made) == 2
+    assert [values for _, values in kafka.log] == [[b"0"]]
+
+
+async def test_who_waits_for_a_producer_that_is_torn_down_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aiokafka forgets what was still in its queue: the update that waited for it stood still until a restart."""
+    monkeypatch.setattr(publisher, "STOP_SECONDS", 0.05)
+
+    class Part:
+        async def close(self) -> None:
+            await asyncio.sleep(3600)
+
+    class Stuck:
+        def __init__(self) -> None:
+            self.client = self._sender = Part()
+            self._message_accumulator = MessageAccumulator(None, 1000, 0, 60)
+
+        async def stop(self) -> None:
+            await asyncio.sleep(3600)
+
+    old = Stuck()
+    where = TopicPartition("t", 0)
+    builder = old._message_accumulator.create_builder()
+    builder.append(timestamp=None, key=b"k", value=b"v")
+    confirmed = await old._message_accumulator.add_batch(builder, where, 10)
+    behind = asyncio.create_task(old._message_accumulator.add_batch(builder, where, 10))
+    await asyncio.sleep(0)
+    await Publisher._close(old)  # type: ignore[arg-type]
+    for waiting in (confirmed, behind):
+        with pytest.raises(KafkaConnectionError):
+            await asyncio.wait_for(waiting, 5)
