@@ -17,7 +17,7 @@ from claims import read_claims
 from evidence import ORDERS, UPDATES, Evidence, load
 from expected import Expected, expect
 from findings import Report
-from stalls import stalls
+from stalls import stalls, standstills
 
 _SHOWN = 50
 
@@ -37,6 +37,7 @@ def check(evidence: Evidence) -> Report:
     report.figures["notifications"], report.figures["notifications repeated"] = len(told.first), told.repeats
     check_clients(evidence.history, expected, published, report)
     report.stalls = stalls(said, expected, found, published)
+    report.standstills = standstills(expected, published)
     return report
 
 
@@ -62,6 +63,7 @@ def main(run: Path) -> int:
         print(f"{finding.kind}: {finding.sentence}")
     if len(report.findings) > _SHOWN:
         print(f"… and {len(report.findings) - _SHOWN} more")
+    print(*report.standstills, sep="\n")
     print("  ".join(f"{name} {count}" for name, count in report.columns().items()))
     return 1 if report.findings else 0
 

@@ -60,6 +60,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     figures: Counter[str] = field(default_factory=Counter)
     stalls: list[Stall] = field(default_factory=list)
+    standstills: list[str] = field(default_factory=list)
 
     def add(self, kind: Kind, what: str, where: str, sentence: str) -> None:
         self.findings.append(Finding(kind, what, where, sentence))

@@ -49,7 +49,8 @@ def judge(world: World, crashes: list[str], failures: list[str], kept_up: str) -
     )
     evidence = collect(where, world.run)
     save(evidence, world.run)
-    return Outcome(check(evidence), tally(evidence.history), crashes, failures, kept_up)
+    report = check(evidence)
+    return Outcome(report, tally(evidence.history), crashes, [*failures, *report.standstills], kept_up)
 
 
 def show(outcome: Outcome, seed: int, folder: Path) -> None:

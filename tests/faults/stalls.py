@@ -1,8 +1,10 @@
 """How long updates stood still around each fault: from an input's acknowledgement to its event, and of a partition."""
 
+import time
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import pairwise
 from math import inf
 
 from check_inputs import Found
@@ -12,6 +14,7 @@ from expected import Expected
 from findings import Stall
 from silence import longest_silence
 
+STANDSTILL_MS = 300_000  # no fault lasts two minutes, healed and caught up with
 AFTER_MS = 10_000  # what is acknowledged so shortly after a fault still belongs to it
 
 
@@ -19,7 +22,7 @@ def stalls(claims: Claims, expected: Expected, found: Found, published: Publishe
     """One a fault. An update that came before its order waits for that, not for a fault: it does not count."""
     waits = sorted(_waits(claims, expected, found, published))
     acked = [at for at, _ in waits]
-    events = _events(expected, published)
+    events = _events(expected, published).values()
     faults = claims.faults
     nexts = [fault["at"] for fault in faults[1:]]
     result = []
@@ -35,14 +38,28 @@ def stalls(claims: Claims, expected: Expected, found: Found, published: Publishe
     return result
 
 
-def _events(expected: Expected, published: Published) -> list[list[int]]:
+def standstills(expected: Expected, published: Published) -> list[str]:
+    """Partitions that had no event for so long that nothing in a run explains it: they needed a person."""
+    return [
+        f"partition {partition} stood still for {(after - before) / 1000:.0f} s, until {clock(after)}"
+        for partition, times in sorted(_events(expected, published).items())
+        for before, after in pairwise(times)
+        if after - before > STANDSTILL_MS
+    ]
+
+
+def clock(at: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(at / 1000))
+
+
+def _events(expected: Expected, published: Published) -> dict[int, list[int]]:
     """For each partition of the inputs, when its events were appended, in order."""
     times: dict[int, list[int]] = defaultdict(list)
     for (_, partition, _), (id_order, version) in expected.applied.items():
         at = published.at.get(id_order, {}).get(version)
         if at is not None:
             times[partition].append(at)
-    return [sorted(each) for each in times.values()]
+    return {partition: sorted(each) for partition, each in times.items()}
 
 
 def _waits(claims: Claims, expected: Expected, found: Found, published: Published) -> Iterator[tuple[int, int]]:

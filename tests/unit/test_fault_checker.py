@@ -16,6 +16,7 @@ from findings import COLUMNS, Kind
 from history import Writer
 from sample_run import ANI, BOOK, COFFEE, INCARNATIONS, SHOES, STRAY, T0, clean_run, order
 from silence import longest_silence
+from stalls import STANDSTILL_MS
 
 DAMAGES = [*STORE, *TOPICS, *CLIENTS]
 
@@ -104,6 +105,18 @@ def test_a_stall_is_measured_around_its_fault() -> None:
     acked["at"] -= 3_000
     (stall,) = check(evidence).stalls
     assert stall.longest_ms is not None and stall.longest_ms > 3_000
+
+
+def test_a_partition_that_stands_still_for_minutes_is_told() -> None:
+    evidence = clean_run()
+    assert check(evidence).standstills == []
+    records = evidence.topics[CHANGED]
+    middle = sorted(record.timestamp for record in records)[len(records) // 2]
+    for at, record in enumerate(records):
+        if record.timestamp >= middle:
+            records[at] = record._replace(timestamp=record.timestamp + STANDSTILL_MS)
+    told = check(evidence).standstills
+    assert [one.split(" stood still for 3")[0] for one in told] == ["partition 0", "partition 1", "partition 2"]
 
 
 def test_a_partitions_silence_is_from_the_fault_on_until_there_is_an_event_again() -> None:
