@@ -30,7 +30,7 @@ logs: .venv/ready ## the end of each log (FOLLOW=1: and what comes)
 	@$(STACK) logs $(if $(FOLLOW),--follow)
 
 test: .venv/ready tools ## all tests, on a Kafka and a Cassandra of their own
-	$(PYTEST) tests/unit tests/model
+	$(PYTEST) tests/unit tests/model tests/conformance
 	cd clients/js && npm test && npm run types
 	$(PYTEST) tests/faults
 	$(PYTEST) tests/integration
@@ -39,6 +39,10 @@ test: .venv/ready tools ## all tests, on a Kafka and a Cassandra of their own
 faults: .venv/ready ## break a whole system on purpose for MINUTES=15, and see that nothing is lost (SEED=: that schedule again)
 	$(BIN)/python tests/model/run.py --schedules 20000 $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/faults/run.py $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),15)
+
+conformance: .venv/ready ## our WebSocket protocol before Autobahn's cases, and before 100,000 conversations and what is left of them
+	PYTHONPATH=. $(BIN)/python tests/conformance/autobahn.py
+	FUZZ_INPUTS=34000 $(PYTEST) tests/unit/test_rfc6455.py
 
 check: .venv/ready ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

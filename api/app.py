@@ -4,7 +4,7 @@ The order-tracking API and the push gateway are deployed and scaled each by itse
 and the page.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -39,8 +39,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 class App(FastAPI):
     """FastAPI whose description is true: errors are problems, also where FastAPI supposes its own form."""
 
-    # What the server awaits when it is told to go, before it closes any connection.
-    drain: Callable[[], Awaitable[None]] | None = None
+    gateway: Gateway | None = None  # of live push, where this app has it
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
@@ -148,4 +147,4 @@ def _add_api(app: App, settings: Settings, services: Services) -> None:
 
 def _add_live(app: App, gateway: Gateway) -> None:
     app.include_router(live_routes(gateway))
-    app.drain = gateway.drain
+    app.gateway = gateway

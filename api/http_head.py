@@ -66,12 +66,16 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
-        """What cannot be parsed is answered as a problem too; where an answer is under way, nothing goes in between."""
+        """What cannot be parsed is answered as a problem too."""
+        self.refuse(Problem(HEAD_TOO_LARGE if self._head > MAX_HEAD else BAD_REQUEST, msg))
+
+    def refuse(self, problem: Problem) -> None:
+        """Answers, and hears no more; where another answer is under way, nothing goes in between."""
         self._refused = True
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()
         else:
-            answer = Problem(HEAD_TOO_LARGE if self._head > MAX_HEAD else BAD_REQUEST, msg).response()
+            answer = problem.response()
             status = HTTPStatus(answer.status_code)
             lines = [b"HTTP/1.1 %d %s" % (status, status.phrase.encode()), b"connection: close"]
             lines += [name + b": " + value for name, value in [*self.server_state.default_headers, *answer.raw_headers]]

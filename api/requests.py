@@ -11,12 +11,13 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access import caller_of
+from api.live.paths import STREAM
 from api.problem_types import NOT_JSON, NOT_JSON_TYPE, TOO_LARGE
 from api.problems import Problem
 from streams import metrics
 
 MAX_BODY = 1024 * 1024
-LONG_LIVED = frozenset({"/v1/live/sse"})
+LONG_LIVED = frozenset({STREAM})
 
 
 class Json(Response):

@@ -2,11 +2,13 @@
 
 import asyncio
 import socket
+from functools import partial
 
 import uvicorn
 
 from api.app import FACTORIES, App
 from api.http_head import BoundedHttp
+from api.live.http import LiveHttp
 from streams.garbage import settle
 from streams.settings import Settings
 
@@ -29,8 +31,8 @@ class Server(uvicorn.Server):
         settle()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._app.drain is not None:
-            draining = asyncio.ensure_future(self._app.drain())
+        if self._app.gateway is not None:
+            draining = asyncio.ensure_future(self._app.gateway.drain())
             # A second signal means now.
             while not draining.done() and not self.force_exit:
                 await asyncio.wait({draining}, timeout=0.1)
@@ -38,15 +40,17 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(name: str, settings: Settings) -> Server:
-    """The server of `api`, `gateway` or `web` at http_host:http_port, not running."""
+def make_server(name: str, settings: Settings, portable: bool = False) -> Server:
+    """The server of `api`, `gateway` or `web` at http_host:http_port, not running. `portable`: live push as it is on
+    any ASGI server, which takes 20 times the memory."""
     app = FACTORIES[name](settings)
+    http = BoundedHttp if portable or app.gateway is None else partial(LiveHttp, gateway=app.gateway)
     config = uvicorn.Config(
         app,
         host=settings.http_host,
         port=settings.http_port,
         loop="uvloop",
-        http=BoundedHttp,
+        http=http,  # type: ignore[arg-type]
         ws_per_message_deflate=False,
         ws_max_size=4096,
         ws_ping_interval=25,

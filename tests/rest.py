@@ -61,10 +61,10 @@ class Rest:
 
 
 @contextmanager
-def running(name: str, settings: Settings) -> Iterator[Rest]:
+def running(name: str, settings: Settings, portable: bool = False) -> Iterator[Rest]:
     """Serves `api`, `gateway` or `web` on a free port; it answers, and is ready when its dependencies are."""
     settings = settings.model_copy(update={"http_host": HOST, "http_port": free_ports(HOST, 1)[0]})
-    server = make_server(name, settings)
+    server = make_server(name, settings, portable)
     thread = threading.Thread(target=server.run, name=name)
     thread.start()
     try:

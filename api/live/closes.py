@@ -17,6 +17,8 @@ class Close:
 
 LEFT = Close(1005, 0, "the client left")
 POLICY = Close(1008, 422, "against the rules of this protocol")
+NO_WEBSOCKET = Close(1002, 400, "not as RFC 6455 has it")
+NOT_UTF8 = Close(1007, 400, "a text that is not UTF-8")
 TOO_BIG = Close(1009, 413, "a frame of more than 4 KiB")
 FAILED = Close(1011, 500, "we failed; it is logged")
 RESTART = Close(1012, 503, "restarting: resume")
@@ -26,7 +28,7 @@ FORBIDDEN = Close(4003, 403, "the token does not allow this")
 TOO_SLOW = Close(4008, 503, "too slow: resume")
 TOO_MANY = Close(4009, 429, "too many connections of this user")
 
-ALL = (POLICY, TOO_BIG, FAILED, RESTART, TRY_LATER, EXPIRED, FORBIDDEN, TOO_SLOW, TOO_MANY)
+ALL = (NO_WEBSOCKET, NOT_UTF8, POLICY, TOO_BIG, FAILED, RESTART, TRY_LATER, EXPIRED, FORBIDDEN, TOO_SLOW, TOO_MANY)
 
 
 class Refused(Exception):

@@ -1,11 +1,13 @@
 """What a client is sent: JSON built once per change, and its form on each transport made once, when first wanted."""
 
+import time
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 
-from api.live import cursor
+from api.live import cursor, rfc6455
+from streams import metrics
 from streams.messages import Message, as_json
 from streams.order import Position
 
@@ -15,12 +17,14 @@ RETRY_MS = 2000  # what a plain EventSource waits before it connects again
 class Frame:
     """One frame. `id`: the cursor that SSE's `id:` carries, if any; `recorded_at`: ms, of a live change."""
 
-    __slots__ = ("_sse", "_text", "body", "id", "kind", "recorded_at")
+    __slots__ = ("_sse", "_text", "_websocket", "body", "id", "kind", "recorded_at")
+    KINDS: ClassVar = ("hello", "snapshot", "change", "heartbeat", "drain")
 
     def __init__(self, kind: str, content: Mapping[str, Any], id_: str | None, recorded_at: int | None = None) -> None:
         self.kind, self.id, self.recorded_at = kind, id_, recorded_at
         self.body = orjson.dumps({"type": kind, **content})
         self._text: str | None = None
+        self._websocket: bytes | None = None
         self._sse: bytes | None = None
 
     @property
@@ -36,12 +40,24 @@ class Frame:
         return self._text
 
     @property
+    def websocket(self) -> bytes:
+        """The same as the bytes of its frame."""
+        if self._websocket is None:
+            self._websocket = rfc6455.frame(rfc6455.TEXT, self.body)
+        return self._websocket
+
+    @property
     def sse(self) -> bytes:
         """The server-sent event."""
         if self._sse is None:
             head = f"event: {self.kind}\n" + (f"id: {self.id}\n" if self.id else "")
             self._sse = head.encode() + b"data: " + self.body + b"\n\n"
         return self._sse
+
+    def observe(self) -> None:
+        """It is written to a socket: a live change tells how long it took to there."""
+        if self.recorded_at is not None:
+            metrics.PUSH_SECONDS.observe(max(0.0, time.time() - self.recorded_at / 1000))
 
 
 def hello(token: str, heartbeat: int, resumed: bool) -> Frame:

@@ -2,19 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
 
 from api import background
 from api.auth import Authenticator
-from api.live import cursor, frames, reach
+from api.live import cursor, frames
 from api.live.admission import Admission
 from api.live.closes import EXPIRED, LEFT, RESTART, TOO_SLOW, TRY_LATER, Refused
-from api.live.connection import Connection
+from api.live.connection import CLOSE_SECONDS, Connection
 from api.live.consumer import ChangesConsumer
-from api.live.hub import Hub
-from api.live.session import Session
+from api.live.frames import Frame
+from api.live.hub import Hub, Joined
 from api.live.snapshot import Snapshots
 from api.live.tickets import Pass, Tickets
 from api.services import wall_clock
@@ -26,10 +28,21 @@ from streams.topics import CHANGED
 from tables.orders import Orders
 
 TICK = 0.05  # seconds
-LONGEST_SECONDS = 30 * 24 * 60 * 60  # a connection's life, however long its token is good
 AHEAD_TICKS = 20  # how long a client waits for a gateway that is behind the one that gave the cursor
 
 _log = log.get(__name__)
+
+C = TypeVar("C", bound=Connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a handshake asks for, by whom. `token` is the cursor as it came, `position` what it means, if anything."""
+
+    holder: Pass
+    orders: frozenset[int] | None
+    token: str | None
+    position: Position | None
 
 
 class Gateway:
@@ -51,6 +64,8 @@ class Gateway:
         self._snapshots = Snapshots(orders, clock)
         self._consumer = ChangesConsumer(settings, self.hub, clock)
         self._tasks: list[asyncio.Task[None]] = []
+        self._opening: set[asyncio.Task[None]] = set()
+        self._goodbyes: set[Connection] = set()
         self._draining = False
 
     @property
@@ -79,40 +94,67 @@ class Gateway:
         """Ends what is still open, and reads no more."""
         self._draining = True
         self.hub.end_all(RESTART)
-        for task in self._tasks:
+        for task in (*self._opening, *self._tasks):
             await background.stop(task)
 
     def remaining(self, holder: Pass) -> int:
         """Seconds until the holder's token expires."""
         return max(0, holder.expires_at - self._seconds())
 
-    async def open(self, transport: str, handshake: HTTPConnection, cookie: bool = False) -> Session:
-        """Takes a connection; raises Refused."""
+    def wanted(self, handshake: HTTPConnection, cookie: bool = False) -> Wanted:
+        """Reads a handshake; raises Refused."""
         holder, orders = self.admission.holder(handshake, cookie), self.admission.orders(handshake)
         self._can_take()
         token = self.admission.cursor(handshake)
-        position = cursor.decode(token) if token else None
-        if position is not None:
-            await self._catch_up(holder.id_user, position)
-            self._can_take()
+        return Wanted(holder, orders, token, cursor.decode(token) if token else None)
+
+    def is_behind(self, wanted: Wanted) -> bool:
+        """Whether another gateway has read what this one has not: `catch_up` waits for it."""
+        return wanted.position is not None and self.hub.is_ahead(wanted.holder.id_user, wanted.position)
+
+    def resumes(self, wanted: Wanted) -> bool:
+        """Whether it can begin at once: it needs no snapshot."""
+        return wanted.position is not None and self.hub.resumes(wanted.holder.id_user, wanted.position)
+
+    async def catch_up(self, wanted: Wanted) -> None:
+        """Waits a moment for what another gateway has read already; raises Refused."""
+        for _ in range(AHEAD_TICKS):
+            if not self.is_behind(wanted):
+                break
+            await asyncio.sleep(TICK)
+        self._can_take()
+
+    def join(self, make: Callable[..., C], transport: str, wanted: Wanted, end: Any) -> tuple[C, Joined]:
+        """Takes a connection; raises Refused. `make` is its class, `end` its last argument: the transport's end."""
+        holder = wanted.holder
         self.hub.room(holder.id_user)
-        seconds = min(self.remaining(holder), LONGEST_SECONDS)
-        if not seconds:
+        if not self.remaining(holder):
             raise Refused(EXPIRED)
-        reach.bound(handshake.scope)
-        connection = Connection(
+        connection = make(
             transport,
             holder.id_user,
-            orders,
+            wanted.orders,
+            holder.expires_at,
+            self,
             self._settings.client_buffer,
-            seconds,
-            reach.aborter(handshake.scope),
-            self._closed,
+            end,
         )
-        joined = self.hub.join(connection, position)
-        if token:
+        joined = self.hub.join(connection, wanted.position)
+        if wanted.token:
             metrics.RESUMES.labels("resumed" if joined.resumed else "snapshot").inc()
-        return Session(self.hub, self._snapshots, connection, joined)
+        return connection, joined
+
+    async def snapshot(self, connection: Connection, joined: Joined) -> Frame:
+        """What a connection that did not resume begins with; raises StoreUnavailable."""
+        orders = await self._snapshots.read(connection.id_user, connection.orders)
+        self.hub.caught_up(connection)
+        return frames.snapshot(joined.position, orders)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs what a connection has to wait for before it begins."""
+        task = background.start(work, "live-opening")
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
 
     async def drain(self) -> None:
         """Says goodbye, spread over drain_seconds: each client is told its moment at once, served until then, and
@@ -125,10 +167,12 @@ class Gateway:
         moments = {connection: (n + random.random()) * slot for n, connection in enumerate(connections)}
         for connection, moment in moments.items():
             connection.push(frames.drain(round(moment * 1000)))
-        started = asyncio.get_running_loop().time()
-        while moments:
+        loop = asyncio.get_running_loop()
+        started, passed = loop.time(), 0.0
+        at_most = self._settings.drain_seconds + CLOSE_SECONDS + 1  # where no transport tells that it is closed
+        while moments or (self._goodbyes and passed < at_most):
             await asyncio.sleep(TICK)
-            passed = asyncio.get_running_loop().time() - started
+            passed = loop.time() - started
             for connection in [one for one, moment in moments.items() if one.closing or moment <= passed]:
                 connection.end(RESTART, flush=True)
                 del moments[connection]
@@ -139,21 +183,20 @@ class Gateway:
         if not self._consumer.full:
             raise Refused(TRY_LATER, "the ring is not full yet")
 
-    async def _catch_up(self, id_user: int, position: Position) -> None:
-        """Waits a moment for what another gateway has read already."""
-        for _ in range(AHEAD_TICKS):
-            if not self.hub.is_ahead(id_user, position):
-                return
-            await asyncio.sleep(TICK)
-
-    def _closed(self, connection: Connection) -> None:
+    def closing(self, connection: Connection) -> None:
+        """What a connection calls when it begins to close."""
         self.hub.leave(connection)
         close = connection.closing
         if close is None or close is LEFT:
             return
+        self._goodbyes.add(connection)
         metrics.CUT.labels(connection.transport, close.code).inc()
         if close is TOO_SLOW:
             _log.info("slow_client_cut", transport=connection.transport, id_user=connection.id_user)
+
+    def gone(self, connection: Connection) -> None:
+        """What a connection calls when its socket is closed."""
+        self._goodbyes.discard(connection)
 
     async def _beat(self) -> None:
         while True:

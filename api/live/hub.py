@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from api.live import cursor, frames
-from api.live.closes import RESTART, TOO_MANY, Close, Refused
+from api.live.closes import EXPIRED, RESTART, TOO_MANY, Close, Refused
 from api.live.connection import Connection
 from api.live.frames import Frame
 from api.live.ring import Record, Ring
@@ -42,6 +42,9 @@ class Hub:
         self._beats: list[set[Connection]] = [set() for _ in range(heartbeat)]
         self._turns = itertools.cycle(range(heartbeat))
         self._second = 0
+        self._now = 0  # of the last beat, seconds since 1970
+        # Those whose token expires before their next heartbeat: so there is no timer for that either.
+        self._expiring: set[Connection] = set()
         self.ring: Ring | None = None
 
     @property
@@ -109,6 +112,10 @@ class Hub:
         ring, partition = self._ring(), self.partition_of(id_user)
         return ring.is_of(position, partition) and position.offset >= ring.next(partition)
 
+    def resumes(self, id_user: int, position: Position) -> bool:
+        """Whether a connection of that user that joins now, from there, resumes."""
+        return self._ring().covers(position, self.partition_of(id_user), str(id_user).encode())
+
     def join(self, connection: Connection, position: Position | None) -> Joined:
         """Registers a connection and queues what it missed since `position`, without a gap.
 
@@ -136,12 +143,17 @@ class Hub:
         if connection in watching:
             watching.remove(connection)
             self._beats[connection.beat].discard(connection)
+            self._expiring.discard(connection)
             metrics.CONNECTIONS.labels(connection.transport).dec()
         if not watching:
             self._users.pop(connection.key, None)
 
     def beat(self, now: int) -> None:
-        """Once a second: lets old records go, and sends the heartbeats of this second. `now` in ms."""
+        """Once a second: ends whose token has expired, lets old records go, and sends the heartbeats of this second.
+        `now` in ms."""
+        self._now = now // 1000
+        for connection in [one for one in self._expiring if one.expires_at <= self._now]:
+            connection.end(EXPIRED)
         if self.ring is None:
             return
         self.ring.expire(now)
@@ -150,6 +162,8 @@ class Hub:
         self._second = (self._second + 1) % self._heartbeat
         made: dict[int, Frame] = {}
         for connection in tuple(self._beats[self._second]):
+            self._look_at_expiry(connection)
+            connection.probe()
             # Where changes wait, they bring their cursors themselves.
             if connection.caught_up and connection.idle:
                 frame = made.get(connection.partition) or frames.heartbeat(self.ring.position(connection.partition))
@@ -181,7 +195,12 @@ class Hub:
         self._users.setdefault(connection.key, []).append(connection)
         connection.beat = next(self._turns)
         self._beats[connection.beat].add(connection)
+        self._look_at_expiry(connection)
         metrics.CONNECTIONS.labels(connection.transport).inc()
+
+    def _look_at_expiry(self, connection: Connection) -> None:
+        if connection.expires_at <= self._now + self._heartbeat + 1:
+            self._expiring.add(connection)
 
     def _ring(self) -> Ring:
         assert self.ring is not None, "nothing is served before the ring is there"

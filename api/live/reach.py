@@ -35,9 +35,15 @@ def aborter(scope: Scope) -> Callable[[], None]:
 
 
 def bound(scope: Scope) -> None:
-    """Bounds what the kernel holds for a live connection, and how long a peer may be gone without a word."""
+    """`bound_socket`, where the transport is known."""
     transport: asyncio.Transport | None = scope.get(_NAME)
-    tcp = transport.get_extra_info("socket") if transport is not None else None
+    if transport is not None:
+        bound_socket(transport)
+
+
+def bound_socket(transport: asyncio.Transport) -> None:
+    """Bounds what the kernel holds for a live connection, and how long a peer may be gone without a word."""
+    tcp = transport.get_extra_info("socket")
     if tcp is not None and tcp.family in (socket.AF_INET, socket.AF_INET6):
         tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if hasattr(socket, "TCP_USER_TIMEOUT"):

@@ -14,13 +14,13 @@ from api.live import sse, websocket
 from api.live.admission import COOKIE, pass_of
 from api.live.closes import Refused
 from api.live.gateway import Gateway
+from api.live.paths import LIVE, STREAM
 from api.live.reach import Reach
 from api.live.tickets import TICKET_SECONDS, Pass
 from api.problem_types import FORBIDDEN, STORE_AWAY, TOO_MANY, UNAUTHENTICATED, UNAVAILABLE, VALIDATION
 from api.problems import Problem, documented
 from api.requests import Json
 
-PATH = "/v1/live"
 NOT_STORED = {"Cache-Control": "no-store"}
 
 
@@ -55,12 +55,12 @@ def live_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(tags=["live"], lifespan=_reachable)
     sse.say_goodbye_ourselves()
 
-    @router.websocket(PATH)
+    @router.websocket(LIVE)
     async def live(socket: WebSocket) -> None:
         await websocket.serve(socket, gateway)
 
     @router.get(
-        f"{PATH}/sse",
+        STREAM,
         summary="A user's changes as server-sent events",
         response_class=Response,
         responses={
@@ -77,14 +77,14 @@ def live_routes(gateway: Gateway) -> APIRouter:
         """With a ticket, a bearer token, or the cookie of POST /v1/live/session."""
         return await sse.serve(request, gateway)
 
-    @router.post(f"{PATH}/tickets", response_model=Ticket, summary="A ticket to connect with", responses=_DENIED)
+    @router.post(f"{LIVE}/tickets", response_model=Ticket, summary="A ticket to connect with", responses=_DENIED)
     async def ticket(holder: Holder) -> Json:
         """For browsers, which can send no header with a WebSocket."""
         content = {"ticket": gateway.tickets.ticket(holder), "expires_in": TICKET_SECONDS}
         return Json(content, headers=NOT_STORED)
 
     @router.post(
-        f"{PATH}/session",
+        f"{LIVE}/session",
         status_code=204,
         response_class=Response,
         summary="A cookie with which a plain EventSource connects and resumes",
@@ -97,7 +97,7 @@ def live_routes(gateway: Gateway) -> APIRouter:
             COOKIE,
             gateway.tickets.session(holder),
             max_age=gateway.remaining(holder),
-            path=PATH,
+            path=LIVE,
             secure=gateway.secure_cookies,
             httponly=True,
             samesite="strict",

@@ -1,31 +1,37 @@
 """One accepted connection from hello to goodbye, as frames: what both transports send."""
 
-import time
 from collections.abc import AsyncGenerator
 
-from api.live import frames
-from api.live.connection import Connection
+from starlette.requests import HTTPConnection
+
+from api.live import reach
 from api.live.frames import Frame
-from api.live.hub import Hub, Joined
-from api.live.snapshot import Snapshots
+from api.live.gateway import Gateway
+from api.live.hub import Joined
+from api.live.queued import QueuedConnection
 from streams import metrics
 
 
 class Session:
     """A connection that has joined the hub, and how it began."""
 
-    def __init__(self, hub: Hub, snapshots: Snapshots, connection: Connection, joined: Joined) -> None:
-        self.connection, self._joined = connection, joined
-        self._hub, self._snapshots = hub, snapshots
+    def __init__(self, gateway: Gateway, connection: QueuedConnection, joined: Joined) -> None:
+        self.connection, self._joined, self._gateway = connection, joined, gateway
         self._snapshot: Frame | None = None
+
+    @classmethod
+    async def open(cls, gateway: Gateway, transport: str, handshake: HTTPConnection, cookie: bool = False) -> "Session":
+        """Takes a connection; raises Refused."""
+        wanted = gateway.wanted(handshake, cookie)
+        await gateway.catch_up(wanted)
+        connection, joined = gateway.join(QueuedConnection, transport, wanted, reach.aborter(handshake.scope))
+        reach.bound(handshake.scope)
+        return cls(gateway, connection, joined)
 
     async def prepare(self) -> None:
         """Reads the snapshot, if one is needed; raises StoreUnavailable."""
-        if self._joined.resumed or self._snapshot is not None:
-            return
-        orders = await self._snapshots.read(self.connection.id_user, self.connection.orders)
-        self._snapshot = frames.snapshot(self._joined.position, orders)
-        self._hub.caught_up(self.connection)
+        if not self._joined.resumed and self._snapshot is None:
+            self._snapshot = await self._gateway.snapshot(self.connection, self._joined)
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
         """Hello, the snapshot or what was missed, then every change, until the connection closes. Ask for the next
@@ -41,5 +47,4 @@ class Session:
     def sent(self, frame: Frame) -> None:
         """Counts a frame that is written."""
         metrics.PUSHED.labels(self.connection.transport, frame.kind).inc()
-        if frame.recorded_at is not None:
-            metrics.PUSH_SECONDS.observe(max(0.0, time.time() - frame.recorded_at / 1000))
+        frame.observe()

@@ -1,10 +1,10 @@
 """Live push as server-sent events over sse-starlette: the portable transport where WebSockets are blocked."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from sse_starlette import EventSourceResponse
 from sse_starlette.sse import AppStatus
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -18,6 +18,7 @@ from api.problems import Problem
 from streams import metrics
 
 TRANSPORT = "sse"
+ELSEWHERE = "not from this origin"
 _PROBLEMS: dict[Close, ProblemType] = {
     closes.EXPIRED: UNAUTHENTICATED,
     closes.FORBIDDEN: FORBIDDEN,
@@ -34,9 +35,9 @@ def say_goodbye_ourselves() -> None:
 async def serve(request: Request, gateway: Gateway) -> Response:
     """The stream. What stands in its way is an HTTP status: so the snapshot is read before the stream begins."""
     if not gateway.admission.origin_is_allowed(request):
-        raise Problem(FORBIDDEN, "not from this origin")
+        raise Problem(FORBIDDEN, ELSEWHERE)
     try:
-        session = await gateway.open(TRANSPORT, request, cookie=True)
+        session = await Session.open(gateway, TRANSPORT, request, cookie=True)
     except Refused as refused:
         metrics.CUT.labels(TRANSPORT, refused.close.code).inc()
         raise problem(refused.close, refused.detail) from refused
@@ -47,7 +48,7 @@ async def serve(request: Request, gateway: Gateway) -> Response:
     except BaseException:
         session.connection.release()
         raise
-    return EventStream(session, gateway.admission.foreign_origin(request))
+    return EventStream(session, cors(gateway, request))
 
 
 def problem(close: Close, detail: str = "") -> Problem:
@@ -59,14 +60,19 @@ def problem(close: Close, detail: str = "") -> Problem:
     return Problem(_PROBLEMS.get(close, UNAVAILABLE), detail or close.reason, errors=errors, headers=headers)
 
 
+def cors(gateway: Gateway, request: HTTPConnection) -> dict[str, str]:
+    """The headers by which a page of an allowed origin that is not ours may read the stream."""
+    origin = gateway.admission.foreign_origin(request)
+    if origin is None:
+        return {}
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
+
+
 class EventStream(EventSourceResponse):
     """The session's frames as events."""
 
-    def __init__(self, session: Session, origin: str | None) -> None:
-        headers = {"Vary": "Origin"}
-        if origin is not None:
-            headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
-        super().__init__(_events(session), headers=headers, ping=0, sep="\n")
+    def __init__(self, session: Session, headers: Mapping[str, str]) -> None:
+        super().__init__(_events(session), headers={"Vary": "Origin", **headers}, ping=0, sep="\n")
         # A stream that ends has ended its connection: it may be torn down without hitting another request.
         self.headers["Connection"] = "close"
         self._session = session

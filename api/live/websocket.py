@@ -32,7 +32,7 @@ async def serve(socket: WebSocket, gateway: Gateway) -> None:
         return
     await socket.accept(subprotocol(socket))
     try:
-        session = await gateway.open(TRANSPORT, socket)
+        session = await Session.open(gateway, TRANSPORT, socket)
     except Refused as refused:
         metrics.CUT.labels(TRANSPORT, refused.close.code).inc()
         await _close(socket, refused.close, refused.detail)

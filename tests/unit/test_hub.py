@@ -7,10 +7,12 @@ import orjson
 import pytest
 
 from api.live import cursor
-from api.live.closes import LEFT, RESTART, TOO_MANY, TOO_SLOW, Refused
+from api.live.closes import EXPIRED, LEFT, RESTART, TOO_MANY, TOO_SLOW, Close, Refused
 from api.live.connection import Connection
+from api.live.direct import DirectConnection
 from api.live.frames import Frame
 from api.live.hub import Hub
+from api.live.queued import QueuedConnection
 from api.live.ring import Record, Ring
 from changes import CHANGED, change
 from streams.messages import Message
@@ -21,7 +23,9 @@ PARTITIONS = 4
 
 
 class Stage:
-    """A hub over an empty topic, whose records a test appends."""
+    """A hub over an empty topic, whose records a test appends; and the owner of its connections."""
+
+    tap: type["Tap"]
 
     def __init__(self, per_user: int = 10) -> None:
         self.decoded: list[bytes] = []
@@ -41,19 +45,56 @@ class Stage:
             self.hub.feed(at, [record])
 
     def connect(self, user: int = 42, position: Position | None = None, **options: Any) -> "Tap":
-        return Tap(self, user, position, **options)
+        return self.tap(self, user, position, **options)
+
+    def closing(self, connection: Connection) -> None:
+        self.hub.leave(connection)
+
+    def gone(self, connection: Connection) -> None:
+        pass
 
 
 class Tap:
     """A connection whose frames are looked at."""
 
+    connection: Connection
+
     def __init__(
-        self, stage: Stage, user: int, position: Position | None, orders: set[int] | None = None, max_bytes: int = 10**6
+        self,
+        stage: Stage,
+        user: int,
+        position: Position | None,
+        orders: set[int] | None = None,
+        max_bytes: int = 10**6,
+        expires_at: int = 3600,
     ) -> None:
         self.aborted = 0
         only = None if orders is None else frozenset(orders)
-        self.connection = Connection("websocket", user, only, max_bytes, 3600, self._abort, stage.hub.leave)
+        self.make((user, only, expires_at, stage, max_bytes))
         self.joined = stage.hub.join(self.connection, position)
+        self.begin()
+
+    def make(self, terms: Any) -> None:
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        pass
+
+    async def frames(self) -> list[Frame]:
+        """What is sent, up to here."""
+        raise NotImplementedError
+
+    async def versions(self) -> list[int]:
+        return [orjson.loads(frame.body)["order"]["version"] for frame in await self.frames()]
+
+
+class QueuedTap(Tap):
+    """Frames are taken by somebody."""
+
+    connection: QueuedConnection
+
+    def make(self, terms: Any) -> None:
+        self.connection = QueuedConnection("websocket", *terms, self._abort)
 
     def _abort(self) -> None:
         self.aborted += 1
@@ -66,8 +107,55 @@ class Tap:
                 taken.append(frame)
         return taken
 
-    async def versions(self) -> list[int]:
-        return [orjson.loads(frame.body)["order"]["version"] for frame in await self.frames()]
+
+class DirectTap(Tap):
+    """Frames are written into a socket, whose client reads them when a test looks at them."""
+
+    connection: DirectConnection
+
+    def make(self, terms: Any) -> None:
+        self.sent: list[Frame] = []
+        self.limit, self.said = 10**9, list[Close]()
+        self.connection = DirectConnection("websocket", *terms, self)
+
+    def begin(self) -> None:
+        self.connection.start()
+
+    def send(self, frame: Frame) -> None:
+        assert not self.said, "nothing comes after the goodbye"
+        self.sent.append(frame)
+        if sum(each.size for each in self.sent) > self.limit:
+            self.connection.slow()
+
+    def bound(self, max_bytes: int) -> None:
+        self.limit = max_bytes
+
+    def probe(self) -> None:
+        pass
+
+    def close(self, close: Close) -> None:
+        self.said.append(close)
+
+    def abort(self) -> None:
+        self.aborted += 1
+
+    async def frames(self) -> list[Frame]:
+        taken: list[Frame] = []
+        while True:
+            taken += self.sent
+            self.sent = []
+            self.connection.fast()
+            await asyncio.sleep(0)
+            if self.connection.idle and not self.sent:
+                return taken
+
+
+@pytest.fixture(autouse=True, params=[QueuedTap, DirectTap])
+def tap(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> type[Tap]:
+    """Both kinds of connections: what holds of one holds of the other."""
+    kind: type[Tap] = request.param
+    monkeypatch.setattr(Stage, "tap", kind, raising=False)
+    return kind
 
 
 def user_elsewhere(user: int) -> int:
@@ -129,23 +217,26 @@ async def test_a_client_that_lags_too_far_behind_is_cut_and_what_it_has_to_repla
     assert len(await slow.versions()) == 52
     stage.publish(*[change("in_transit", n) for n in range(53, 57)])
     assert slow.connection.closing is TOO_SLOW
-    assert await slow.connection.take() is None, "it is sent nothing more: it resumes from what it has"
+    before = await slow.versions()
+    stage.publish(change("in_transit", 57))
+    assert await slow.versions() == [], "it is sent nothing more: it resumes from what it has"
+    assert before in ([], [53, 54, 55])
     assert stage.hub.connections == []
 
 
-async def test_heartbeats_say_how_far_and_wait_for_the_snapshot() -> None:
+async def test_heartbeats_say_how_far_and_wait_for_the_snapshot(tap: type[Tap]) -> None:
     stage = Stage()
-    tap = stage.connect()
+    one = stage.connect()
     for _ in range(4):
         stage.hub.beat(0)
-    assert await tap.frames() == []
-    stage.hub.caught_up(tap.connection)
+    assert await one.frames() == []
+    stage.hub.caught_up(one.connection)
     stage.publish(change("placed", 1, id_user=user_elsewhere(42)))
-    for _ in range(4):
+    for _ in range(4 if tap is QueuedTap else 2):
         stage.hub.beat(0)
-    frames = await tap.frames()
+    frames = await one.frames()
     assert [frame.kind for frame in frames] == ["heartbeat"], "one a period, and none while one waits"
-    assert cursor.decode(frames[0].id or "") == stage.ring.position(tap.connection.partition)
+    assert cursor.decode(frames[0].id or "") == stage.ring.position(one.connection.partition)
 
 
 async def test_a_user_has_room_for_so_many_connections_and_again_when_one_closes() -> None:
@@ -198,8 +289,8 @@ async def test_what_is_missed_costs_no_memory_and_is_there_though_the_ring_lets_
     stage = Stage()
     stage.publish(*[change("in_transit", n) for n in range(1, 51)])
     stage.decoded.clear()
-    resumed = stage.connect(position=Position("I", partition_of(b"42", PARTITIONS), -1))
-    assert stage.decoded == []
+    resumed = stage.connect(position=Position("I", partition_of(b"42", PARTITIONS), -1), max_bytes=2000)
+    assert len(stage.decoded) <= 2, "no more than the socket takes"
     stage.publish(change("in_transit", 51))
     stage.ring.expire(10**9)
     assert stage.ring.changes == 0
@@ -207,13 +298,42 @@ async def test_what_is_missed_costs_no_memory_and_is_there_though_the_ring_lets_
     assert await resumed.versions() == list(range(1, 53))
 
 
-async def test_a_refused_connection_leaves_its_socket_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_token_that_expires_ends_its_connection_and_no_other() -> None:
+    stage = Stage()
+    now = 1_000_000
+    stage.hub.beat(now * 1000)
+    soon, later = stage.connect(expires_at=now + 2), stage.connect(expires_at=now + 4)
+    ended = {}
+    for second in range(1, 6):
+        stage.hub.beat((now + second) * 1000)
+        for name, one in (("soon", soon), ("later", later)):
+            if one.connection.closing is EXPIRED:
+                ended.setdefault(name, second)
+    assert ended == {"soon": 2, "later": 4}
+
+
+async def test_what_waits_is_sent_before_the_goodbye_where_it_is_asked_for() -> None:
+    stage = Stage()
+    start = Position("I", partition_of(b"42", PARTITIONS), -1)
+    stage.publish(*[change("in_transit", n) for n in range(1, 121)])
+    one = stage.connect(position=start)
+    stage.publish(change("in_transit", 121))
+    one.connection.end(RESTART, flush=True)
+    assert await one.versions() == list(range(1, 122))
+    if isinstance(one, DirectTap):
+        assert one.said == [RESTART]
+
+
+async def test_a_refused_connection_leaves_its_socket_alone(monkeypatch: pytest.MonkeyPatch, tap: type[Tap]) -> None:
+    if tap is DirectTap:  # it has no socket before it begins
+        return
     monkeypatch.setattr("api.live.connection.CLOSE_SECONDS", 0)
     stage = Stage()
     refused, left, ended = stage.connect(), stage.connect(), stage.connect()
     ended.connection.end(RESTART)
-    for tap in (refused, ended):
-        tap.connection.release()
+    for one in (refused, ended):
+        assert isinstance(one.connection, QueuedConnection)
+        one.connection.release()
     left.connection.gone()
     await asyncio.sleep(0.05)
     assert (refused.aborted, ended.aborted, left.aborted) == (0, 0, 1)

@@ -19,10 +19,16 @@ def live_settings(servers: Servers, tmp_path_factory: pytest.TempPathFactory) ->
     return fresh_settings(servers, tmp_path_factory.mktemp("live"), drain_seconds=0, heartbeat=1)
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["direct", "portable"])
+def portable(request: pytest.FixtureRequest) -> bool:
+    """Live push straight on uvicorn's transports, and as it is on any ASGI server: one contract for both."""
+    return bool(request.param)
+
+
 @pytest.fixture(scope="module")
-def gateway(live_settings: Settings) -> Iterator[Rest]:
+def gateway(live_settings: Settings, portable: bool) -> Iterator[Rest]:
     """A push gateway, ready."""
-    with running("gateway", live_settings) as rest:
+    with running("gateway", live_settings, portable) as rest:
         until_served(rest)
         yield rest
 

@@ -18,10 +18,10 @@ transports = pytest.mark.parametrize("transport", TRANSPORTS)
 
 
 @pytest.fixture(scope="module")
-def strict(live_settings: Settings) -> Iterator[Rest]:
+def strict(live_settings: Settings, portable: bool) -> Iterator[Rest]:
     """A gateway whose clients may lag behind by 20,000 bytes, and name three orders."""
     changes = {"client_buffer": 20_000, "orders_per_connection": 3}
-    with running("gateway", live_settings.model_copy(update=changes)) as rest:
+    with running("gateway", live_settings.model_copy(update=changes), portable) as rest:
         until_served(rest)
         yield rest
 

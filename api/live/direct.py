@@ -1,0 +1,168 @@
+"""A connection that writes into its socket itself: it has no task, no queue and no timer while nothing waits."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from typing import Protocol
+
+from api.live import connection
+from api.live.closes import FAILED, LEFT, TOO_SLOW, Close
+from api.live.connection import Connection, Made, Owner
+from api.live.frames import Frame
+from api.live.ring import Record
+
+AT_ONCE = 50  # frames that one connection is sent before others are served
+
+
+class Wire(Protocol):
+    """A transport's end of a connection. It calls `slow`, `fast` and `gone`."""
+
+    def send(self, frame: Frame) -> None:
+        """Writes a frame."""
+
+    def bound(self, max_bytes: int) -> None:
+        """From now on it is `slow` when the kernel has not taken so many bytes."""
+
+    def probe(self) -> None:
+        """Looks whether the client is still there."""
+
+    def close(self, close: Close) -> None:
+        """Says goodbye after all that was sent."""
+
+    def abort(self) -> None:
+        """Tears the socket down."""
+
+
+class _Backlog:
+    """What waits while a connection begins: what was missed, one record ahead, and the live frames after it."""
+
+    __slots__ = ("held", "made", "missed", "next", "paused", "size", "started")
+
+    def __init__(self) -> None:
+        self.missed: Iterator[Record] = iter(())
+        self.next: Record | None = None
+        self.made: Made = lambda _: None
+        self.held: deque[Frame] = deque()
+        self.size = 0  # bytes held
+        self.started = self.paused = False
+
+    def take(self) -> Frame | None:
+        """The next frame, or None for a record that is none for this connection."""
+        if self.next is not None:
+            missed, self.next = self.next, next(self.missed, None)
+            return self.made(missed)
+        frame = self.held.popleft()
+        self.size -= frame.size
+        return frame
+
+    @property
+    def empty(self) -> bool:
+        return self.next is None and not self.held
+
+
+class DirectConnection(Connection):
+    """`max_bytes` bounds what the kernel has not taken, and while the connection begins, the live frames that wait."""
+
+    __slots__ = ("_backlog", "_max_bytes", "_wire")
+
+    def __init__(
+        self,
+        transport: str,
+        id_user: int,
+        orders: frozenset[int] | None,
+        expires_at: int,
+        owner: Owner,
+        max_bytes: int,
+        wire: Wire,
+    ) -> None:
+        super().__init__(transport, id_user, orders, expires_at, owner)
+        self._max_bytes, self._wire = max_bytes, wire
+        self._backlog: _Backlog | None = _Backlog()
+
+    @property
+    def idle(self) -> bool:
+        return self._backlog is None
+
+    def push(self, frame: Frame) -> None:
+        if self.closing is not None:
+            return
+        backlog = self._backlog
+        if backlog is None:
+            self._wire.send(frame)
+            return
+        backlog.size += frame.size
+        if backlog.size > self._max_bytes:
+            self.end(TOO_SLOW)
+        else:
+            backlog.held.append(frame)
+
+    def replay(self, missed: Iterator[Record], made: Made) -> None:
+        assert self._backlog is not None, "it has not begun"
+        self._backlog.missed, self._backlog.made = missed, made
+        self._backlog.next = next(missed, None)
+
+    def start(self, *first: Frame) -> None:
+        """Sends what it begins with, then what it missed, and then whatever comes; nothing when it has ended."""
+        if self._backlog is not None:
+            # Half: so that the last of what it replays does not make it too slow for the first that is live.
+            self._wire.bound(self._max_bytes // 2)
+            for frame in first:
+                self._wire.send(frame)
+            self._backlog.started = True
+            self._pump()
+
+    def slow(self) -> None:
+        """The kernel does not take what is written."""
+        if self._backlog is None:
+            self.end(TOO_SLOW)
+        else:
+            self._backlog.paused = True
+
+    def fast(self) -> None:
+        """It takes it again."""
+        if self._backlog is not None:
+            self._backlog.paused = False
+            self._pump()
+
+    def probe(self) -> None:
+        self._wire.probe()
+
+    def _pump(self) -> None:
+        """Sends what waits, as fast as it is taken."""
+        backlog = self._backlog
+        if backlog is None or not backlog.started:
+            return
+        for _ in range(AT_ONCE):
+            if backlog.paused:
+                return
+            if backlog.empty:
+                self._live()
+                return
+            try:
+                frame = backlog.take()
+            except Exception:
+                self.end(FAILED)
+                raise
+            if self._backlog is not backlog:
+                return  # a record that cannot be read has ended it
+            if frame is not None:
+                self._wire.send(frame)
+        asyncio.get_running_loop().call_soon(self._pump)
+
+    def _live(self) -> None:
+        self._backlog = None
+        self._wire.bound(self._max_bytes)
+        if self.closing is not None:
+            self._wire.close(self.closing)
+
+    def _ending(self, close: Close, flush: bool) -> None:
+        if not flush:
+            self._forget()
+        if close is LEFT:
+            return
+        asyncio.get_running_loop().call_later(connection.CLOSE_SECONDS, self._wire.abort)
+        if self._backlog is None:
+            self._wire.close(close)
+
+    def _forget(self) -> None:
+        self._backlog = None

@@ -1,0 +1,87 @@
+"""How a handshake becomes a live connection on a transport of uvicorn's, with a task only where there is to wait."""
+
+from starlette.requests import HTTPConnection
+
+from api.live.closes import FAILED, TRY_LATER, Refused
+from api.live.direct import DirectConnection
+from api.live.frames import Frame
+from api.live.gateway import Gateway, Wanted
+from api.live.hub import Joined
+from api.live.sse_wire import LiveStream
+from api.live.websocket_wire import LiveWebSocket
+from streams import log, metrics
+from tables.orders import StoreUnavailable
+
+_log = log.get(__name__)
+
+
+def open_websocket(gateway: Gateway, handshake: HTTPConnection, wire: LiveWebSocket) -> None:
+    """The handshake is answered: whoever is refused is told so by a close code."""
+    try:
+        wanted = gateway.wanted(handshake)
+        if gateway.is_behind(wanted):
+            gateway.spawn(_join_later(gateway, wanted, wire))
+        else:
+            _join(gateway, wanted, wire)
+    except Refused as refused:
+        _refuse(wire, refused)
+
+
+def _join(gateway: Gateway, wanted: Wanted, wire: LiveWebSocket) -> None:
+    connection, joined = gateway.join(DirectConnection, wire.TRANSPORT, wanted, wire)
+    wire.connection = connection
+    wire.send(joined.hello)
+    if joined.resumed:
+        connection.start()
+    else:
+        gateway.spawn(_begin(gateway, connection, joined))
+
+
+async def _join_later(gateway: Gateway, wanted: Wanted, wire: LiveWebSocket) -> None:
+    try:
+        await gateway.catch_up(wanted)
+        if not wire.is_gone:
+            _join(gateway, wanted, wire)
+    except Refused as refused:
+        _refuse(wire, refused)
+
+
+async def _begin(gateway: Gateway, connection: DirectConnection, joined: Joined) -> None:
+    try:
+        connection.start(await gateway.snapshot(connection, joined))
+    except StoreUnavailable as error:
+        _log.warning("snapshot_failed", error=str(error))
+        connection.end(TRY_LATER)
+    except Exception:
+        connection.end(FAILED)
+        raise
+
+
+def _refuse(wire: LiveWebSocket, refused: Refused) -> None:
+    metrics.CUT.labels(wire.TRANSPORT, refused.close.code).inc()
+    wire.say_goodbye(refused.close.code, refused.detail)
+
+
+async def open_stream(gateway: Gateway, wanted: Wanted, wire: LiveStream) -> list[Frame]:
+    """Joins, and gives what the stream begins with: then `start` it. Raises Refused and StoreUnavailable, for what
+    stands in the way of a stream is an HTTP status."""
+    await gateway.catch_up(wanted)
+    joined = join_stream(gateway, wanted, wire)
+    if joined.resumed:
+        return [joined.hello]
+    connection = wire.connection
+    assert connection is not None
+    try:
+        snapshot = await gateway.snapshot(connection, joined)
+    except BaseException:
+        connection.gone()
+        raise
+    if connection.closing is not None:
+        raise Refused(connection.closing)
+    return [joined.hello, snapshot]
+
+
+def join_stream(gateway: Gateway, wanted: Wanted, wire: LiveStream) -> Joined:
+    """Joins; raises Refused."""
+    wire.connection, joined = gateway.join(DirectConnection, wire.TRANSPORT, wanted, wire)
+    return joined

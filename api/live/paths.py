@@ -1,0 +1,4 @@
+"""Where live push is."""
+
+LIVE = "/v1/live"
+STREAM = f"{LIVE}/sse"

@@ -1,0 +1,82 @@
+"""Server-sent events straight on a transport, until the client goes: nothing that it sends is heard any more.
+
+The stream has no length and no chunks: its end is the end of the connection, as its head says.
+"""
+
+import asyncio
+
+from api.live.closes import Close
+from api.live.direct import DirectConnection
+from api.live.frames import RETRY_MS, Frame
+from streams import metrics
+
+_HEAD = (
+    b"HTTP/1.1 200 OK\r\n"
+    b"content-type: text/event-stream; charset=utf-8\r\n"
+    b"cache-control: no-store\r\n"
+    b"x-accel-buffering: no\r\n"
+    b"connection: close\r\n"
+    b"vary: Origin\r\n"
+)
+_RETRY = b"retry: %d\n\n" % RETRY_MS
+
+
+class LiveStream(asyncio.Protocol):
+    """A customer's stream of events. Until it `begins` it has no transport, whose next request may be anybody's."""
+
+    __slots__ = ("_transport", "connection")
+    TRANSPORT = "sse"
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self.connection: DirectConnection | None = None
+
+    def begin(self, transport: asyncio.Transport, headers: bytes) -> None:
+        """Answers the request; `headers` are lines, each with its end."""
+        self._transport = transport
+        transport.set_protocol(self)
+        transport.write(_HEAD + headers + b"\r\n" + _RETRY)
+
+    # -- from the connection
+
+    def send(self, frame: Frame) -> None:
+        if self._transport is not None:
+            self._transport.write(frame.sse)
+            _PUSHED[frame.kind].inc()
+            frame.observe()
+
+    def bound(self, max_bytes: int) -> None:
+        if self._transport is not None:
+            self._transport.set_write_buffer_limits(max_bytes)
+
+    def probe(self) -> None:
+        """The kernel finds out: TCP_USER_TIMEOUT."""
+
+    def close(self, close: Close) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # -- from the transport
+
+    def data_received(self, data: bytes) -> None:
+        pass
+
+    def pause_writing(self) -> None:
+        if self.connection is not None:
+            self.connection.slow()
+
+    def resume_writing(self) -> None:
+        if self.connection is not None:
+            self.connection.fast()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        if self.connection is not None:
+            self.connection.gone()
+
+
+_PUSHED = {kind: metrics.PUSHED.labels(LiveStream.TRANSPORT, kind) for kind in Frame.KINDS}
