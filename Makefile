@@ -9,10 +9,10 @@ PYTEST := $(BIN)/python -m pytest
 CODE := streams tables agents api cli deploy bench tests
 PACKAGES := streams tables agents api cli deploy.local
 
-.PHONY: help run up down status logs test faults check format bench lock clean tools
+.PHONY: help run up down status logs test faults conformance check format bench bench-push lock clean tools
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/ready ## everything in the foreground, with simulated couriers; prints the address of the live page
 	@$(STACK) run
@@ -58,6 +58,9 @@ bench: .venv/ready ## the benchmarks
 	$(BIN)/python bench/worker.py
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/handover.py
+
+bench-push: .venv/ready ## what a live connection costs the gateway
+	$(BIN)/python bench/push.py
 
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi

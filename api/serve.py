@@ -8,6 +8,7 @@ import uvicorn
 
 from api.app import FACTORIES, App
 from api.http_head import BoundedHttp
+from api.live.ceiling import raise_file_limit
 from api.live.http import LiveHttp
 from streams.garbage import settle
 from streams.settings import Settings
@@ -24,15 +25,15 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, app: App) -> None:
         super().__init__(config)
-        self._app = app
+        self.app = app
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         settle()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._app.gateway is not None:
-            draining = asyncio.ensure_future(self._app.gateway.drain())
+        if self.app.gateway is not None:
+            draining = asyncio.ensure_future(self.app.gateway.drain())
             # A second signal means now.
             while not draining.done() and not self.force_exit:
                 await asyncio.wait({draining}, timeout=0.1)
@@ -69,4 +70,5 @@ def make_server(name: str, settings: Settings, portable: bool = False) -> Server
 
 def serve(name: str, settings: Settings) -> None:
     """Serves `api`, `gateway` or `web` until SIGTERM or SIGINT."""
+    raise_file_limit()
     make_server(name, settings).run()

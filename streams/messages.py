@@ -7,6 +7,7 @@ which names the reason and the field.
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from streams.order import PLACED_EVENT_ID, STATUSES, Order, Position, Reason, Row, Update
@@ -133,7 +134,12 @@ def status_changed(order: Order, row: Row) -> Message:
 
 def rfc3339(ms: int) -> str:
     """A time as JSON shows it: UTC, with milliseconds, `Z`."""
-    return datetime.fromtimestamp(ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{ms % 1000:03d}Z"
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+@lru_cache(maxsize=8192)  # most times are of the last minutes, and each is written more than once
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def parse_time(text: str) -> int:

@@ -12,6 +12,7 @@ from api import background
 from api.auth import Authenticator
 from api.live import cursor, frames
 from api.live.admission import Admission
+from api.live.ceiling import ceiling
 from api.live.closes import EXPIRED, LEFT, RESTART, TOO_SLOW, TRY_LATER, Refused
 from api.live.connection import CLOSE_SECONDS, Connection
 from api.live.consumer import ChangesConsumer
@@ -58,6 +59,7 @@ class Gateway:
     ) -> None:
         assert CHANGED.message is not None
         self._settings, self._clock = settings, clock
+        self._most = ceiling(settings.max_connections)
         self.hub = Hub(Codec(CHANGED.message).decode, settings.heartbeat, settings.connections_per_user)
         self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds)
         self.admission = Admission(settings, auth, self.tickets)
@@ -182,6 +184,8 @@ class Gateway:
             raise Refused(RESTART)
         if not self._consumer.full:
             raise Refused(TRY_LATER, "the ring is not full yet")
+        if self.hub.count >= self._most:
+            raise Refused(TRY_LATER, "this gateway has all the connections that it takes")
 
     def closing(self, connection: Connection) -> None:
         """What a connection calls when it begins to close."""

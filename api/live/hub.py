@@ -52,6 +52,11 @@ class Hub:
         """Those that are not closing."""
         return [connection for beat in self._beats for connection in beat]
 
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return sum(map(len, self._beats))
+
     # -- records
 
     def begin(self, ring: Ring) -> None:

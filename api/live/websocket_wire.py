@@ -77,7 +77,7 @@ class WebSocketProtocol(asyncio.Protocol):
             return
         self._closed = True
         self._transport.write(rfc6455.close(code, reason))
-        if self._deaf:
+        if self._deaf and self._transport.can_write_eof():
             # Closed at once it would be reset under what the client still sends, and the code lost.
             self._transport.write_eof()
         self._abort_later()
@@ -93,9 +93,6 @@ class WebSocketProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
-
-    def shutdown(self) -> None:
-        """What uvicorn calls when it goes and a client has not closed yet."""
 
 
 class LiveWebSocket(WebSocketProtocol):
@@ -113,7 +110,7 @@ class LiveWebSocket(WebSocketProtocol):
     @property
     def is_gone(self) -> bool:
         """Whether the client has left."""
-        return self._closed or self._transport.is_closing()
+        return self._closed or self._lost or self._transport.is_closing()
 
     # -- from the client
 
@@ -135,9 +132,9 @@ class LiveWebSocket(WebSocketProtocol):
         self._end(_VIOLATIONS[violation.code], violation.reason)
 
     def _end(self, close: Close, reason: str = "") -> None:
+        self.say_goodbye(close.code, reason or close.reason)
         if self.connection is not None:
             self.connection.end(close)
-        self.say_goodbye(close.code, reason or close.reason)
 
     # -- from the connection
 

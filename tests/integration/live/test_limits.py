@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from live_clients import LAZY, TRANSPORTS, bearer, journey, lazy_websocket, publish, query, until_served, websocket
+from live_clients import LAZY, TRANSPORTS, bearer, journey, lazy_websocket, publish, query, sse, until_served, websocket
 from rest import Rest, problem, running
 from streams.settings import Settings
 
@@ -116,6 +116,25 @@ async def test_the_eleventh_connection_of_a_user_is_one_too_many(gateway: Rest, 
             await client.next("snapshot")
     async with websocket(gateway, headers=headers) as client:
         await client.next("snapshot")
+
+
+async def test_a_full_gateway_says_try_later_and_takes_again_when_one_leaves(
+    live_settings: Settings, portable: bool, user: int
+) -> None:
+    headers = bearer(live_settings, user)
+    with running("gateway", live_settings.model_copy(update={"max_connections": 2}), portable) as rest:
+        await asyncio.to_thread(until_served, rest)
+        async with websocket(rest, headers=headers) as one, sse(rest, headers=headers) as two:
+            await one.next("snapshot")
+            await two.next("snapshot")
+            async with websocket(rest, headers=headers) as third:
+                await asyncio.wait_for(third.socket.wait_closed(), 30)
+                assert third.socket.close_code == 1013
+            answer = rest.get("/v1/live/sse", headers)
+            assert problem(answer, 503, "unavailable") and answer.headers["retry-after"]
+        await until(lambda: metric(rest, "lacak_live_connections") == 0, "both are gone")
+        async with websocket(rest, headers=headers) as again:
+            await again.next("snapshot")
 
 
 @transports
