@@ -17,6 +17,7 @@ class Lacak:
 
     settings: Settings
     track: Process
+    web: Process
     url: str
 
     def token(self, *scopes: str, sub: str = "e2e", courier: str | None = None) -> str:

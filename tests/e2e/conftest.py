@@ -13,10 +13,11 @@ from processes import Process, free_port, running, until
 @pytest.fixture(scope="module")
 def lacak(servers: stack.Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lacak]:
     """Worker, notification worker, API and gateway, ready; made anew for each module."""
-    settings = fresh_settings(servers, tmp_path_factory.mktemp("lacak"), http_port=free_port(), local_stack=True)
-    track = Process("track", settings)
+    changes = {"http_port": free_port(), "local_stack": True, "drain_seconds": 2.0}
+    settings = fresh_settings(servers, tmp_path_factory.mktemp("lacak"), **changes)
+    track, web = Process("track", settings), Process("web", settings)
     url = f"http://{settings.http_host}:{settings.http_port}"
-    with running(track, Process("notify", settings), Process("web", settings)):
+    with running(track, Process("notify", settings), web):
         until(lambda: ready(url), what="/readyz")
-        yield Lacak(settings, track, url)
+        yield Lacak(settings, track, web, url)
     drop(settings)

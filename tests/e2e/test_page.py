@@ -1,5 +1,6 @@
 """The live page in a real browser: what a customer sees, over both transports, and through a network that breaks."""
 
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from cuttable import Proxy
-from lacak import Lacak
+from lacak import Lacak, ready
 from processes import until
 
 CHROMIUM = "/usr/bin/chromium"
@@ -122,6 +123,24 @@ def test_the_page_says_that_it_is_reconnecting_and_recovers(lacak: Lacak, page: 
     lacak.update(id_order, "delivered")
     page.context.set_offline(False)
     card(page, id_order, "delivered")
+
+
+@pytest.mark.parametrize("transport", ["websocket", "sse"])
+def test_a_restart_of_the_server_costs_the_page_nothing(
+    lacak: Lacak, page: Page, no_websockets: Proxy, transport: str
+) -> None:
+    user, url = (107, lacak.url) if transport == "websocket" else (108, no_websockets.url)
+    id_order = placed(lacak, user)
+    see_live(page, url, user, transport)
+    card(page, id_order, "placed")
+    lacak.update(id_order, "picked_up")
+    card(page, id_order, "picked_up")
+    assert lacak.web.stop() in (0, -signal.SIGTERM)
+    lacak.web.start()
+    until(lambda: ready(lacak.url), what="/readyz")
+    lacak.update(id_order, "delivered")
+    card(page, id_order, "delivered")
+    assert changes(page) == [2, 3], "and nothing came twice"
 
 
 def test_the_page_fits_a_phone_and_speaks_both_languages(lacak: Lacak, browser: Browser) -> None:
