@@ -34,7 +34,7 @@ class LiveHttp(LeavingHttp):
 
     def __init__(self, *arguments: Any, gateway: Gateway, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._gateway = gateway
+        self.gateway = gateway
 
     def on_headers_complete(self) -> None:
         if not self._left and self._is_stream():
@@ -57,12 +57,12 @@ class LiveHttp(LeavingHttp):
     def _open_stream(self) -> None:
         handshake = HTTPConnection({"type": "http", "headers": self.headers, "query_string": self._query()})
         try:
-            if not self._gateway.admission.origin_is_allowed(handshake):
+            if not self.gateway.admission.origin_is_allowed(handshake):
                 raise Problem(FORBIDDEN, ELSEWHERE)
-            wanted = self._gateway.wanted(handshake, cookie=True)
-            if self._gateway.resumes(wanted):
+            wanted = self.gateway.wanted(handshake, cookie=True)
+            if self.gateway.resumes(wanted):
                 wire = LiveStream()
-                self._begin_stream(handshake, wire, [join_stream(self._gateway, wanted, wire).hello])
+                self.begin_stream(handshake, wire, [join_stream(self.gateway, wanted, wire).hello])
             else:
                 self._run(_Opening(self, handshake, wanted))
         except Refused as refused:
@@ -81,9 +81,10 @@ class LiveHttp(LeavingHttp):
         super().on_headers_complete()
         self.app = self.config.loaded_app
 
-    def _begin_stream(self, handshake: HTTPConnection, wire: LiveStream, first: list[Frame]) -> None:
+    def begin_stream(self, handshake: HTTPConnection, wire: LiveStream, first: list[Frame]) -> None:
+        """Answers with the stream, which has joined."""
         _count(200)
-        lines = [f"{name.lower()}: {value}\r\n" for name, value in cors(self._gateway, handshake).items()]
+        lines = [f"{name.lower()}: {value}\r\n" for name, value in cors(self.gateway, handshake).items()]
         wire.begin(self.leave(), "".join(lines).encode())
         assert wire.connection is not None
         wire.connection.start(*first)
@@ -98,10 +99,10 @@ class LiveHttp(LeavingHttp):
         handshake = HTTPConnection(
             {"type": "websocket", "headers": self.headers, "query_string": query, "subprotocols": offered}
         )
-        if not self._gateway.admission.origin_is_allowed(handshake):
+        if not self.gateway.admission.origin_is_allowed(handshake):
             self.refuse(Problem(FORBIDDEN, ELSEWHERE))
         elif (wire := self.switch(LiveWebSocket, subprotocol(handshake))) is not None:
-            open_websocket(self._gateway, handshake, wire)
+            open_websocket(self.gateway, handshake, wire)
 
     def _offered(self) -> list[str]:
         """The subprotocols that the client offers."""
@@ -123,7 +124,7 @@ class _Opening:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         wire = LiveStream()
         try:
-            first = await open_stream(self._http._gateway, self._wanted, wire)
+            first = await open_stream(self._http.gateway, self._wanted, wire)
         except Refused as refused:
             metrics.CUT.labels(LiveStream.TRANSPORT, refused.close.code).inc()
             await self._answer(problem(refused.close, refused.detail), scope, receive, send)
@@ -137,8 +138,9 @@ class _Opening:
             assert wire.connection is not None
             if self._http.transport.is_closing():
                 wire.connection.gone()
+                self._http.cycle.disconnected = True  # uvicorn need not miss an answer
             else:
-                self._http._begin_stream(self._handshake, wire, first)
+                self._http.begin_stream(self._handshake, wire, first)
 
     @staticmethod
     async def _answer(refusal: Problem, scope: Scope, receive: Receive, send: Send) -> None:
