@@ -76,7 +76,8 @@ async def open_stream(gateway: Gateway, wanted: Wanted, wire: LiveStream) -> lis
     except BaseException:
         connection.gone()
         raise
-    if connection.closing is not None:
+    if connection.closing is not None:  # ended meanwhile, and its socket is still the request's
+        connection.gone()
         raise Refused(connection.closing)
     return [joined.hello, snapshot]
 
