@@ -74,7 +74,7 @@ class Connection(ABC):
         not for it. Once, before it is registered for live frames."""
 
     def probe(self) -> None:  # noqa: B027 - most transports have another way to find out
-        """Once a heartbeat: looks whether the client is still there."""
+        """Every PROBE_SECONDS: looks whether the client is still there."""
 
     def end(self, close: Close, flush: bool = False) -> None:
         """Ends it; a second end changes nothing. `flush`: what waits is still sent, if the client takes it in time."""

@@ -19,6 +19,8 @@ from streams.messages import Message
 from streams.order import Position
 from streams.topics import partition_of
 
+PROBE_SECONDS = 25  # how often a client is asked whether it is there: or once a heartbeat, where that is longer
+
 Decode = Callable[[bytes], Message]
 
 _log = log.get(__name__)
@@ -42,6 +44,7 @@ class Hub:
         self._beats: list[set[Connection]] = [set() for _ in range(heartbeat)]
         self._turns = itertools.cycle(range(heartbeat))
         self._second = 0
+        self._beaten = 0  # seconds
         self._now = 0  # of the last beat, seconds since 1970
         # Those whose token expires before their next heartbeat: so there is no timer for that either.
         self._expiring: set[Connection] = set()
@@ -165,10 +168,13 @@ class Hub:
         metrics.RING_CHANGES.set(self.ring.changes)
         metrics.RING_BYTES.set(self.ring.bytes)
         self._second = (self._second + 1) % self._heartbeat
+        probing = self._beaten // self._heartbeat % max(1, PROBE_SECONDS // self._heartbeat) == 0
+        self._beaten += 1
         made: dict[int, Frame] = {}
         for connection in tuple(self._beats[self._second]):
             self._look_at_expiry(connection)
-            connection.probe()
+            if probing:
+                connection.probe()
             # Where changes wait, they bring their cursors themselves.
             if connection.caught_up and connection.idle:
                 frame = made.get(connection.partition) or frames.heartbeat(self.ring.position(connection.partition))

@@ -298,6 +298,17 @@ async def test_what_is_missed_costs_no_memory_and_is_there_though_the_ring_lets_
     assert await resumed.versions() == list(range(1, 53))
 
 
+async def test_clients_are_asked_whether_they_are_there_every_25_seconds(
+    monkeypatch: pytest.MonkeyPatch, tap: type[Tap]
+) -> None:
+    stage, asked = Stage(), []
+    ones = [stage.connect(user) for user in range(50, 55)]
+    monkeypatch.setattr(type(ones[0].connection), "probe", lambda connection: asked.append(connection.id_user))
+    for second in range(4 * 24):  # heartbeats are every 2 seconds here
+        stage.hub.beat(second * 1000)
+    assert sorted(asked) == sorted([*range(50, 55)] * 4)
+
+
 async def test_a_token_that_expires_ends_its_connection_and_no_other() -> None:
     stage = Stage()
     now = 1_000_000
