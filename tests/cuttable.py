@@ -45,7 +45,7 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         head = b""
-        with suppress(OSError):
+        with client, suppress(OSError):  # also when the server is not there
             while b"\r\n\r\n" not in head and (data := client.recv(65536)):
                 head += data
             if self._block and b"upgrade: websocket" in head.lower():
