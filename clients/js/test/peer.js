@@ -77,6 +77,7 @@ class Peer {
 
   #upgrade(request, socket, head) {
     this.requests.push("websocket");
+    socket.on("error", () => {}); // a client that stops resets what was refused
     if (!this.webSockets) return socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     const query = new URL(request.url, this.url).searchParams;
     this.ws.handleUpgrade(request, socket, head, (connection) => {
