@@ -14,7 +14,7 @@ import stack  # noqa: E402
 from fresh import fresh_settings  # noqa: E402
 from streams.settings import Settings  # noqa: E402
 
-TICK, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGESIZE")
+TICK = os.sysconf("SC_CLK_TCK")
 SECRET = "a secret of the benchmarks, 32 bytes or more"
 
 
@@ -38,11 +38,6 @@ def cpu_seconds(pid: int) -> float:
     """CPU that a process has used so far, user and system, all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def resident(pid: int) -> int:
-    """Bytes of memory that a process has."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -9,7 +9,6 @@ CPU is the gateway's own, of one process, and the clients are not counted.
 
 import argparse
 import json
-import resource
 import selectors
 import socket
 import subprocess
@@ -24,6 +23,7 @@ import lab
 from push_server import ANSWER, FIRST_USER
 
 from api.auth import issue_token
+from api.live.ceiling import raise_file_limit
 from stack import free_ports
 
 WARM = 50
@@ -222,8 +222,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    raise_file_limit()
     print(f"{options.connections} connections, median of {options.rounds} interleaved rounds; CPU of the gateway\n")
     runs = [(kind, transport) for kind in ("direct", "portable") for transport in PATHS]
     found: dict[tuple[str, str], list[dict[str, float]]] = {run: [] for run in runs}

@@ -24,6 +24,7 @@ from api.live.gateway import Gateway
 from api.live.ring import Record, Ring
 from api.serve import make_server
 from changes import change, record
+from deploy.local.cluster import resident
 from streams.settings import Settings
 from streams.topics import partition_of
 from tables.memory_orders import MemoryOrders
@@ -46,7 +47,7 @@ class Fed(Gateway):
 
     def look(self) -> dict[str, float]:
         gc.collect()
-        return {"bytes": lab.resident(os.getpid()), "cpu": time.process_time(), "open": len(self.hub.connections)}
+        return {"bytes": resident(os.getpid()), "cpu": time.process_time(), "open": self.hub.count}
 
     def prepare(self, count: int) -> None:
         """One change each of the users FIRST_USER, and so on."""

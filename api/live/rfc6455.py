@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha1
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-NORMAL, PROTOCOL_ERROR, NO_STATUS, NOT_UTF8, TOO_BIG = 1000, 1002, 1005, 1007, 1009
+PROTOCOL_ERROR, NO_STATUS, NOT_UTF8, TOO_BIG = 1002, 1005, 1007, 1009
 
 MAX_CONTROL = 125  # bytes of a control frame's payload, section 5.5
 MAX_REASON = MAX_CONTROL - 2  # bytes of a close frame's text

@@ -6,7 +6,7 @@ The stream has no length and no chunks: its end is the end of the connection, as
 import asyncio
 
 from api.live.closes import Close
-from api.live.direct import DirectConnection
+from api.live.direct import DirectConnection, Paced
 from api.live.frames import RETRY_MS, Frame
 from streams import metrics
 
@@ -21,7 +21,7 @@ _HEAD = (
 _RETRY = b"retry: %d\n\n" % RETRY_MS
 
 
-class LiveStream(asyncio.Protocol):
+class LiveStream(Paced, asyncio.Protocol):
     """A customer's stream of events. Until it `begins` it has no transport, whose next request may be anybody's."""
 
     __slots__ = ("_transport", "connection")
@@ -64,14 +64,6 @@ class LiveStream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         pass
-
-    def pause_writing(self) -> None:
-        if self.connection is not None:
-            self.connection.slow()
-
-    def resume_writing(self) -> None:
-        if self.connection is not None:
-            self.connection.fast()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

@@ -11,14 +11,13 @@ from api.live.admission import subprotocol
 from api.live.closes import FAILED, LEFT, POLICY, TOO_BIG, TRY_LATER, Close, Refused
 from api.live.connection import Connection
 from api.live.gateway import Gateway
+from api.live.rfc6455 import MAX_REASON
 from api.live.session import Session
+from api.live.websocket_wire import FRAMES_PER_SECOND, MAX_MESSAGE
 from streams import log, metrics
 from tables.orders import StoreUnavailable
 
 TRANSPORT = "websocket"
-MAX_FRAME = 4096
-FRAMES_PER_SECOND = 10
-MAX_REASON = 123  # bytes, RFC 6455 section 5.5
 
 _log = log.get(__name__)
 
@@ -86,7 +85,7 @@ async def _receive(socket: WebSocket, connection: Connection) -> None:
         now = time.monotonic()
         allowance = min(FRAMES_PER_SECOND, allowance + (now - then) * FRAMES_PER_SECOND) - 1
         then = now
-        if _size(message) > MAX_FRAME:
+        if _size(message) > MAX_MESSAGE:
             connection.end(TOO_BIG)
         elif allowance < 0:
             connection.end(POLICY)

@@ -5,7 +5,7 @@ import time
 
 from api.live import connection, rfc6455
 from api.live.closes import NO_WEBSOCKET, NOT_UTF8, POLICY, TOO_BIG, Close
-from api.live.direct import DirectConnection
+from api.live.direct import DirectConnection, Paced
 from api.live.frames import Frame
 from streams import metrics
 
@@ -95,7 +95,7 @@ class WebSocketProtocol(asyncio.Protocol):
         self._lost = True
 
 
-class LiveWebSocket(WebSocketProtocol):
+class LiveWebSocket(Paced, WebSocketProtocol):
     """A customer's WebSocket. `connection` is None until it has joined the hub."""
 
     __slots__ = ("_allowance", "_heard_at", "_unanswered", "connection")
@@ -157,14 +157,6 @@ class LiveWebSocket(WebSocketProtocol):
         self.say_goodbye(close.code, close.reason)
 
     # -- from the transport
-
-    def pause_writing(self) -> None:
-        if self.connection is not None:
-            self.connection.slow()
-
-    def resume_writing(self) -> None:
-        if self.connection is not None:
-            self.connection.fast()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)

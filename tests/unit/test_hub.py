@@ -335,9 +335,8 @@ async def test_what_waits_is_sent_before_the_goodbye_where_it_is_asked_for() -> 
         assert one.said == [RESTART]
 
 
-async def test_a_refused_connection_leaves_its_socket_alone(monkeypatch: pytest.MonkeyPatch, tap: type[Tap]) -> None:
-    if tap is DirectTap:  # it has no socket before it begins
-        return
+@pytest.mark.parametrize("tap", [QueuedTap], indirect=True)  # the other kind has no socket before it begins
+async def test_a_refused_connection_leaves_its_socket_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.live.connection.CLOSE_SECONDS", 0)
     stage = Stage()
     refused, left, ended = stage.connect(), stage.connect(), stage.connect()
