@@ -27,12 +27,12 @@ NEMESES: dict[str, tuple[Kind, Harm]] = {}
 
 
 def nemesis(
-    name: str, family: str, hold: float, heal: float = 1.0, hit: int = 1, first: bool = False
+    name: str, family: str, hold: float, heal: float = 1.0, hit: int = 1, turn: int = Kind.turn
 ) -> Callable[[Harm], Harm]:
     """Enters a function into the table of kinds."""
 
     def enter(harm: Harm) -> Harm:
-        NEMESES[name] = (Kind(name, family, hold, heal, hit, first), harm)
+        NEMESES[name] = (Kind(name, family, hold, heal, hit, turn), harm)
         return harm
 
     return enter
@@ -51,7 +51,7 @@ def strike(world: World, step: Step) -> None:
 # --- killed
 
 
-@nemesis("worker killed", "track", hold=10, first=True)
+@nemesis("worker killed", "track", hold=10, turn=2)
 @nemesis("notify worker killed", "notify", hold=10)
 @nemesis("gateway killed", "gateway", hold=4)
 @nemesis("all workers killed", "track", hold=2, hit=0)
@@ -111,7 +111,7 @@ def rolling(world: World, step: Step) -> None:
         world.rest(step.hold)
 
 
-@nemesis("worker terminated", "track", hold=10, first=True)
+@nemesis("worker terminated", "track", hold=10, turn=1)
 @nemesis("node restarted with hints", "cassandra", hold=25, heal=18)
 def restarted(world: World, step: Step) -> None:
     """SIGTERM, and a while without it. A node's peers keep what it misses, and hand it over when it is back."""

@@ -12,7 +12,7 @@ from rich.table import Table
 from checker import check
 from evidence import Where, collect, save
 from findings import Report, Stall
-from tally import Tally, tally
+from tally import NOTHING, Tally, tally
 from world import World
 
 SHOWN = 20
@@ -78,17 +78,17 @@ def _write(console: Console, outcome: Outcome, seed: int, folder: Path, shown: i
 
 def _faults(outcome: Outcome) -> Table:
     table = Table(title="faults", title_justify="left")
-    for name in ("kind", "count", "longest silence", "longest wait", "SIGTERM to exit", "told"):
+    for name in ("kind", "count", "longest silence", "in a pair", "longest wait", "SIGTERM to exit", "told"):
         table.add_column(name, justify="right" if name not in ("kind", "told") else "left")
     waits = longest(outcome.report, lambda stall: stall.longest_ms)
-    silences = longest(outcome.report, lambda stall: stall.silence_ms)
+    silences = longest(outcome.report, lambda stall: stall.silence_ms if stall.alone else None)
+    paired = longest(outcome.report, lambda stall: None if stall.alone else stall.silence_ms)
     for name, fault in sorted(outcome.tally.faults.items()):
         exits = f"{max(fault.exits):.1f} s" if fault.exits else ""
         if fault.failed_exits:
             exits += f" ({fault.failed_exits} with an error)"
-        table.add_row(
-            name, str(fault.count), _seconds(silences.get(name)), _seconds(waits.get(name)), exits, _told(fault.details)
-        )
+        seconds = [_seconds(each.get(name)) for each in (silences, paired, waits)]
+        table.add_row(name, str(fault.count), *seconds, exits, _told(fault.details))
     return table
 
 
@@ -112,7 +112,8 @@ def _told(details: list[str]) -> str:
 def _totals(outcome: Outcome) -> Iterator[tuple[str, str]]:
     counted, lines = outcome.tally, outcome.tally.lines
     offered = lines["sent kafka"] + lines["sent rest"]
-    yield "faults", f"{sum(each.count for each in counted.faults.values())} of {len(counted.faults)} kinds"
+    faults = [fault.count for name, fault in counted.faults.items() if name != NOTHING]
+    yield "faults", f"{sum(faults)} of {len(faults)} kinds"
     rate = offered / counted.seconds if counted.seconds else 0
     yield "inputs offered", f"{offered:,} ({lines['sent rest']:,} by REST), {rate:.0f}/s for {counted.seconds:.0f} s"
     yield "acknowledged", f"{lines['acked']:,}; refused {lines['refused']:,}, given up {lines['gave_up']:,}"

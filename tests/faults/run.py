@@ -30,6 +30,7 @@ from processes import until  # noqa: E402
 from report import Outcome, judge, show  # noqa: E402
 from schedule import PAUSE, Slot, left_out, load_seconds, plan  # noqa: E402
 from supervisor import Supervisor  # noqa: E402
+from tally import NOTHING  # noqa: E402
 from world import Size, World  # noqa: E402
 
 SHORT_SIZE = Size(
@@ -39,6 +40,8 @@ SHORT_SECONDS, SHORT_PAUSE = 70.0, 3.0
 DRAIN_SECONDS, COURIERS_SECONDS, CLIENTS_SECONDS, WARM_SECONDS = 120.0, 150.0, 60.0, 180.0
 WARMING = 20.0
 """In which the load comes to its rate, before anybody looks whether it is kept up with."""
+ALONE = 10.0
+"""For how long nothing is broken, as a fault would be."""
 SETTLE = 5.0
 """For the last changes to reach the clients, and for a system at rest to be looked at before it is broken."""
 
@@ -101,6 +104,7 @@ class Run:
         self.start_in_the_wrong_order()
         self.world.start_load()
         self.warm_up()
+        self.leave_alone()
         self.break_things(slots, seconds)
         self.come_to_rest()
         self.say("SIGTERM to all")
@@ -133,6 +137,12 @@ class Run:
         except DidNotDrain as error:  # nothing is lost by it, but the longest waits are this machine's
             self.kept_up = f"no, this machine is too slow for {rate}/s: {error}"
         self.say(f"kept up with: {self.kept_up}")
+
+    def leave_alone(self) -> None:
+        """What the table compares the faults with."""
+        at = now_ms()
+        self.world.rest(ALONE)
+        self.world.history.write("fault", at=at, until=now_ms(), name=NOTHING, target="", seed_step=0, detail=None)
 
     def break_things(self, slots: Sequence[Slot], seconds: float) -> None:
         """The schedule under load. A slot is late rather than closer than a pause to the one before."""

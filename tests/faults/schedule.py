@@ -26,8 +26,8 @@ class Kind:
     """Seconds that healing takes, roughly."""
     hit: int = 1
     """How many of the family are hit; 0: all of them."""
-    first: bool = False
-    """Whether it comes before the others, which leave a backlog: its silence shall be its own."""
+    turn: int = 9
+    """Those of a lower one come first, before anything has left a backlog: their silence shall be their own."""
 
     @property
     def seconds(self) -> float:
@@ -76,7 +76,7 @@ def plan(
     pause: float = PAUSE,
     pairs: bool = True,
 ) -> list[Slot]:
-    """Every kind alone, in random order (but those that come `first`), on random targets; then `pairs` of two families
+    """Every kind alone, in random order (but for their `turn`), on random targets; then `pairs` of two families
     until `seconds` are full.
 
     A kind that no longer fits is left out: see `left_out`.
@@ -84,7 +84,7 @@ def plan(
     random = Random(seed)
     slots: list[Slot] = []
     number, at = 0, pause
-    for kind in sorted(random.sample(kinds, len(kinds)), key=lambda kind: not kind.first):
+    for kind in sorted(random.sample(kinds, len(kinds)), key=lambda kind: kind.turn):
         if at + kind.seconds <= seconds:
             number += 1
             slots.append(Slot(at, (_step(number, kind, families, random),), must=True))

@@ -3,9 +3,10 @@
 import time
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from math import inf
+from typing import Any
 
 from check_inputs import Found
 from check_topics import Published
@@ -15,6 +16,7 @@ from findings import Stall
 from silence import longest_silence
 
 STANDSTILL_MS = 300_000  # no fault lasts two minutes, healed and caught up with
+NEAR_MS = 4_500  # two of a pair begin at most 4 s apart; other faults are 5 s away
 AFTER_MS = 10_000  # what is acknowledged so shortly after a fault still belongs to it
 
 
@@ -27,14 +29,16 @@ def stalls(claims: Claims, expected: Expected, found: Found, published: Publishe
     nexts = [fault["at"] for fault in faults[1:]]
     result = []
     for fault, following in zip(faults, [*nexts, None], strict=True):
-        begin, until = fault["at"], fault.get("until") or fault["at"]
+        begin, until = fault["at"], _end(fault)
         end = until + AFTER_MS if following is None else max(until, min(until + AFTER_MS, following))
         some = [wait for _, wait in waits[bisect_left(acked, begin) : bisect_right(acked, end)]]
         longest = max(some, default=None)
         # From the next fault on it is that one's.
         cut = inf if following is None else following
         silence = max((round(longest_silence(times, begin, end, cut)) for times in events), default=None)
-        result.append(Stall(fault["name"], str(fault.get("target", "")), begin, len(some), longest, silence))
+        near = (each for each in faults if each["at"] <= until + NEAR_MS and begin <= _end(each) + NEAR_MS)
+        alone = sum(1 for _ in near) == 1
+        result.append(Stall(fault["name"], str(fault.get("target", "")), begin, len(some), longest, silence, alone))
     return result
 
 
@@ -50,6 +54,10 @@ def standstills(expected: Expected, published: Published) -> list[str]:
 
 def clock(at: int) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at / 1000))
+
+
+def _end(fault: Mapping[str, Any]) -> int:
+    return fault.get("until") or fault["at"]  # type: ignore[no-any-return]
 
 
 def _events(expected: Expected, published: Published) -> dict[int, list[int]]:

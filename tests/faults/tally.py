@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SERVERS = frozenset(("kafka", "cassandra"))
+NOTHING = "nothing, to compare"
+"""A line among the faults that is none: how long partitions are silent when nobody breaks anything."""
 
 
 @dataclass

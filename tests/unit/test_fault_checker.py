@@ -105,6 +105,15 @@ def test_a_stall_is_measured_around_its_fault() -> None:
     acked["at"] -= 3_000
     (stall,) = check(evidence).stalls
     assert stall.longest_ms is not None and stall.longest_ms > 3_000
+    assert stall.alone
+
+    (fault,) = [line for line in history(evidence) if line["kind"] == "fault"]
+    history(evidence).append(
+        {**fault, "name": "broker killed", "at": fault["at"] + 4_000, "until": fault["until"] + 4_000}
+    )
+    assert [stall.alone for stall in check(evidence).stalls] == [False, False]
+    history(evidence)[-1] |= {"at": fault["until"] + 5_000, "until": fault["until"] + 6_000}
+    assert [stall.alone for stall in check(evidence).stalls] == [True, True]
 
 
 def test_a_partition_that_stands_still_for_minutes_is_told() -> None:
