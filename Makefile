@@ -65,7 +65,7 @@ bench-push: .venv/ready ## what a live connection costs the gateway
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi
 	@if [ -x $(BIN)/python ] && [ -d .lacak/cluster ]; then $(BIN)/python -m deploy.local.cluster down; fi
-	rm -rf .lacak .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis clients/js/node_modules
+	rm -rf build api/live/*.so .lacak .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis clients/js/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the virtual environment -----------------------------------------------------------------------------------------
@@ -85,7 +85,7 @@ FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11; 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/ready: .venv/locked pyproject.toml
+.venv/ready: .venv/locked pyproject.toml hatch_build.py $(wildcard api/live/*.pyx)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -93,6 +93,7 @@ FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11; 
 
 tools: .venv/ready $(if $(wildcard clients/js/package-lock.json),clients/js/node_modules/.ready)
 	@$(BIN)/python -m deploy.local.debian
+	@ls api/live/*.so >/dev/null 2>&1 || $(BIN)/python hatch_build.py
 
 clients/js/node_modules/.ready: clients/js/package-lock.json | .venv/ready
 	@$(BIN)/python -m deploy.local.debian

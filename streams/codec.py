@@ -56,6 +56,11 @@ def released_ids() -> list[int]:
     return sorted(int(path.name.partition("-")[0]) for path in (schema_dir() / "released").glob("*.avsc"))
 
 
+def header(schema_id: int) -> bytes:
+    """What a value of that schema begins with."""
+    return _HEADER.pack(MAGIC, schema_id)
+
+
 def _plain(schema: Any) -> Any:
     """The schema without logical types: the same bytes, and integers instead of datetimes."""
     if isinstance(schema, dict):
@@ -69,7 +74,7 @@ class Codec:
     def __init__(self, name: str) -> None:
         self.name = name
         self._id = schema_ids()[name]
-        self._header = _HEADER.pack(MAGIC, self._id)
+        self._header = header(self._id)
         self._schemas = {i: self._parsed(i) for i in released_ids() if schema_text(i)[0] == name}
         self._schema = self._schemas[self._id]
 

@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from streams.tally import Distribution, Tallies
+
 _FINE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
@@ -31,9 +33,9 @@ ACCEPTED = Counter("lacak_accepted_total", "Records that Kafka has on all in-syn
 
 # Live push
 CONNECTIONS = Gauge("lacak_live_connections", "Open live connections", ["transport"])
-PUSHED = Counter("lacak_live_pushed_total", "Frames written", ["transport", "type"])
+PUSHED = Tallies("lacak_live_pushed_total", "Frames written", ["transport", "type"])
 CUT = Counter("lacak_live_closed_total", "Connections closed by the gateway", ["transport", "code"])
 RESUMES = Counter("lacak_live_resumes_total", "Cursors presented", ["outcome"])
 RING_CHANGES = Gauge("lacak_live_ring_changes", "Changes that can be resumed")
 RING_BYTES = Gauge("lacak_live_ring_bytes", "Bytes of the ring")
-PUSH_SECONDS = Histogram("lacak_live_push_seconds", "From recorded_at to written to the socket", buckets=_FINE)
+PUSH_SECONDS = Distribution("lacak_live_push_seconds", "From recorded_at to written to the socket", buckets=_FINE)

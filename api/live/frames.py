@@ -20,9 +20,8 @@ class Frame:
     __slots__ = ("_sse", "_text", "_websocket", "body", "id", "kind", "recorded_at")
     KINDS: ClassVar = ("hello", "snapshot", "change", "heartbeat", "drain")
 
-    def __init__(self, kind: str, content: Mapping[str, Any], id_: str | None, recorded_at: int | None = None) -> None:
-        self.kind, self.id, self.recorded_at = kind, id_, recorded_at
-        self.body = orjson.dumps({"type": kind, **content})
+    def __init__(self, kind: str, body: bytes, id_: str | None, recorded_at: int | None = None) -> None:
+        self.kind, self.body, self.id, self.recorded_at = kind, body, id_, recorded_at
         self._text: str | None = None
         self._websocket: bytes | None = None
         self._sse: bytes | None = None
@@ -54,37 +53,58 @@ class Frame:
             self._sse = head.encode() + b"data: " + self.body + b"\n\n"
         return self._sse
 
-    def observe(self) -> None:
+
+class Written:
+    """Counts the frames that one transport has written."""
+
+    def __init__(self, transport: str) -> None:
+        self._tallies = {kind: metrics.PUSHED.labels(transport, kind) for kind in Frame.KINDS}
+
+    def count(self, frame: Frame) -> None:
         """It is written to a socket: a live change tells how long it took to there."""
-        if self.recorded_at is not None:
-            metrics.PUSH_SECONDS.observe(max(0.0, time.time() - self.recorded_at / 1000))
+        self._tallies[frame.kind].value += 1
+        if frame.recorded_at is not None:
+            metrics.PUSH_SECONDS.observe(max(0.0, time.time() - frame.recorded_at / 1000))
+
+
+class Change(Frame):
+    """The frame of one change, of the order `id_order`."""
+
+    __slots__ = ("id_order",)
+
+    def __init__(self, id_order: int, body: bytes, token: str, recorded_at: int | None) -> None:
+        super().__init__("change", body, token, recorded_at)
+        self.id_order = id_order
+
+
+def _frame(kind: str, content: Mapping[str, Any], id_: str | None) -> Frame:
+    return Frame(kind, orjson.dumps({"type": kind, **content}), id_)
 
 
 def hello(token: str, heartbeat: int, resumed: bool) -> Frame:
     """The first frame. One that does not resume has no SSE id: a cut before the snapshot must not skip it."""
     content = {"cursor": token, "heartbeat_seconds": heartbeat, "resumed": resumed}
-    return Frame("hello", content, token if resumed else None)
+    return _frame("hello", content, token if resumed else None)
 
 
 def snapshot(position: Position, orders: Iterable[Mapping[str, Any]]) -> Frame:
     """The user's orders as they are; changes since `position` follow."""
     token = cursor.encode(position)
-    return Frame("snapshot", {"cursor": token, "orders": list(orders)}, token)
+    return _frame("snapshot", {"cursor": token, "orders": list(orders)}, token)
 
 
-def change(position: Position, message: Message, live: bool = True) -> Frame:
-    """One OrderStatusChanged. `live`: it has just been read, not replayed, so its latency counts."""
-    token = cursor.encode(position)
-    recorded_at = message["recorded_at"] if live else None
-    return Frame("change", {"cursor": token, "order": as_json(message)}, token, recorded_at)
+def change(token: str, message: Message, live: bool = True) -> Change:
+    """One OrderStatusChanged, at that cursor."""
+    body = orjson.dumps({"type": "change", "cursor": token, "order": as_json(message)})
+    return Change(message["id_order"], body, token, message["recorded_at"] if live else None)
 
 
 def heartbeat(position: Position) -> Frame:
     """The connection lives, and this is how far it has seen."""
     token = cursor.encode(position)
-    return Frame("heartbeat", {"cursor": token}, token)
+    return _frame("heartbeat", {"cursor": token}, token)
 
 
 def drain(reconnect_after_ms: int) -> Frame:
     """The server is going: connect to another one at that moment."""
-    return Frame("drain", {"reconnect_after_ms": reconnect_after_ms}, None)
+    return _frame("drain", {"reconnect_after_ms": reconnect_after_ms}, None)

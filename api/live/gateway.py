@@ -13,6 +13,7 @@ from api.auth import Authenticator
 from api.live import cursor, frames
 from api.live.admission import Admission
 from api.live.ceiling import ceiling
+from api.live.changes import Changes
 from api.live.closes import EXPIRED, LEFT, RESTART, TOO_SLOW, TRY_LATER, Refused
 from api.live.connection import CLOSE_SECONDS, Connection
 from api.live.consumer import ChangesConsumer
@@ -22,10 +23,8 @@ from api.live.snapshot import Snapshots
 from api.live.tickets import Pass, Tickets
 from api.services import wall_clock
 from streams import log, metrics
-from streams.codec import Codec
 from streams.order import Position
 from streams.settings import Settings
-from streams.topics import CHANGED
 from tables.orders import Orders
 
 TICK = 0.05  # seconds
@@ -57,10 +56,9 @@ class Gateway:
         auth: Authenticator,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
-        assert CHANGED.message is not None
         self._settings, self._clock = settings, clock
         self._most = ceiling(settings.max_connections)
-        self.hub = Hub(Codec(CHANGED.message).decode, settings.heartbeat, settings.connections_per_user)
+        self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user)
         self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds)
         self.admission = Admission(settings, auth, self.tickets)
         self._snapshots = Snapshots(orders, clock)

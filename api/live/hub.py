@@ -9,19 +9,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from api.live import cursor, frames
+from api.live.changes import AnotherKey, Changes
 from api.live.closes import EXPIRED, RESTART, TOO_MANY, Close, Refused
 from api.live.connection import Connection
-from api.live.frames import Frame
+from api.live.frames import Change, Frame
 from api.live.ring import Record, Ring
 from streams import log, metrics
 from streams.codec import Undecodable, UnknownSchema
-from streams.messages import Message
 from streams.order import Position
 from streams.topics import partition_of
 
 PROBE_SECONDS = 25  # how often a client is asked whether it is there: or once a heartbeat, where that is longer
-
-Decode = Callable[[bytes], Message]
 
 _log = log.get(__name__)
 
@@ -37,8 +35,8 @@ class Joined(NamedTuple):
 class Hub:
     """Connections by user. `heartbeat` in seconds: `beat` is called once a second."""
 
-    def __init__(self, decode: Decode, heartbeat: int, per_user: int) -> None:
-        self._decode, self._heartbeat, self._per_user = decode, heartbeat, per_user
+    def __init__(self, changes: Changes, heartbeat: int, per_user: int) -> None:
+        self._changes, self._heartbeat, self._per_user = changes, heartbeat, per_user
         self._users: dict[bytes, list[Connection]] = {}
         # A connection's heartbeats all come in one second of the period: so there is no timer a connection.
         self._beats: list[set[Connection]] = [set() for _ in range(heartbeat)]
@@ -74,35 +72,32 @@ class Hub:
             ring.append(partition, record)
             watching = self._users.get(record.key)
             if watching and watching[0].partition == partition:
-                self._send(watching, Position(ring.incarnation, partition, record.offset), record)
+                self._send(watching, partition, record)
             elif watching:  # no cursor leads there: it was written by another partitioner than ours
                 _log.error("change_in_another_partition", partition=partition, offset=record.offset)
 
-    def _send(self, watching: list[Connection], position: Position, record: Record) -> None:
-        message = self._message(record, position.partition, watching)
-        if message is None:
-            return
-        frame: Frame | None = None
-        for connection in tuple(watching):
-            if connection.wants(message["id_order"]):
-                frame = frame or frames.change(position, message)
-                connection.push(frame)
+    def _send(self, watching: list[Connection], partition: int, record: Record) -> None:
+        change = self._change(record, partition, watching)
+        if change is not None:
+            for connection in tuple(watching):
+                if connection.wants(change.id_order):
+                    connection.push(change)
 
-    def _message(self, record: Record, partition: int, watching: Iterable[Connection]) -> Message | None:
+    def _change(
+        self, record: Record, partition: int, watching: Iterable[Connection], live: bool = True
+    ) -> Change | None:
         """The change, or None. One that cannot be read (a worker may be newer than this gateway) is not passed over in
         silence: who would have got it comes back, and gets a snapshot, in which it is."""
         try:
-            message = self._decode(record.value)
+            return self._changes.frame(record, self._ring().incarnation, partition, live)
         except (Undecodable, UnknownSchema) as error:
             _log.error("undecodable_change", partition=partition, offset=record.offset, error=str(error))
             self._ring().mark_unreadable(partition, record)
             for connection in tuple(watching):
                 connection.end(RESTART)
-            return None
-        if str(message["id_user"]).encode() != record.key:
+        except AnotherKey:
             _log.error("change_under_another_key", offset=record.offset)
-            return None
-        return message
+        return None
 
     # -- connections
 
@@ -136,7 +131,7 @@ class Hub:
         if position is None or not resumed:
             position = ring.position(partition)
         else:
-            connection.replay(self._missed(ring, position, connection.key), self._replayed(connection, ring))
+            connection.replay(self._missed(ring, position, connection.key), self._replayed(connection))
             self.caught_up(connection)
         self._add(connection)
         return Joined(frames.hello(cursor.encode(position), self._heartbeat, resumed), resumed, position)
@@ -192,13 +187,10 @@ class Hub:
         end = ring.next(position.partition)
         return itertools.takewhile(lambda record: record.offset < end, ring.since(position, key))
 
-    def _replayed(self, connection: Connection, ring: Ring) -> Callable[[Record], Frame | None]:
+    def _replayed(self, connection: Connection) -> Callable[[Record], Frame | None]:
         def made(record: Record) -> Frame | None:
-            message = self._message(record, connection.partition, [connection])
-            if message is None or not connection.wants(message["id_order"]):
-                return None
-            position = Position(ring.incarnation, connection.partition, record.offset)
-            return frames.change(position, message, live=False)
+            change = self._change(record, connection.partition, [connection], live=False)
+            return change if change is not None and connection.wants(change.id_order) else None
 
         return made
 

@@ -5,11 +5,10 @@ from collections.abc import AsyncGenerator
 from starlette.requests import HTTPConnection
 
 from api.live import reach
-from api.live.frames import Frame
+from api.live.frames import Frame, Written
 from api.live.gateway import Gateway
 from api.live.hub import Joined
 from api.live.queued import QueuedConnection
-from streams import metrics
 
 
 class Session:
@@ -18,6 +17,7 @@ class Session:
     def __init__(self, gateway: Gateway, connection: QueuedConnection, joined: Joined) -> None:
         self.connection, self._joined, self._gateway = connection, joined, gateway
         self._snapshot: Frame | None = None
+        self._written = Written(connection.transport)
 
     @classmethod
     async def open(cls, gateway: Gateway, transport: str, handshake: HTTPConnection, cookie: bool = False) -> "Session":
@@ -46,5 +46,4 @@ class Session:
 
     def sent(self, frame: Frame) -> None:
         """Counts a frame that is written."""
-        metrics.PUSHED.labels(self.connection.transport, frame.kind).inc()
-        frame.observe()
+        self._written.count(frame)

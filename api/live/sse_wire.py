@@ -7,8 +7,7 @@ import asyncio
 
 from api.live.closes import Close
 from api.live.direct import DirectConnection, Paced
-from api.live.frames import RETRY_MS, Frame
-from streams import metrics
+from api.live.frames import RETRY_MS, Frame, Written
 
 _HEAD = (
     b"HTTP/1.1 200 OK\r\n"
@@ -42,8 +41,7 @@ class LiveStream(Paced, asyncio.Protocol):
     def send(self, frame: Frame) -> None:
         if self._transport is not None:
             self._transport.write(frame.sse)
-            _PUSHED[frame.kind].inc()
-            frame.observe()
+            _written.count(frame)
 
     def bound(self, max_bytes: int) -> None:
         if self._transport is not None:
@@ -71,4 +69,4 @@ class LiveStream(Paced, asyncio.Protocol):
             self.connection.gone()
 
 
-_PUSHED = {kind: metrics.PUSHED.labels(LiveStream.TRANSPORT, kind) for kind in Frame.KINDS}
+_written = Written(LiveStream.TRANSPORT)

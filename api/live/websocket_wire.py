@@ -6,8 +6,7 @@ import time
 from api.live import connection, rfc6455
 from api.live.closes import NO_WEBSOCKET, NOT_UTF8, POLICY, TOO_BIG, Close
 from api.live.direct import DirectConnection, Paced
-from api.live.frames import Frame
-from streams import metrics
+from api.live.frames import Frame, Written
 
 MAX_MESSAGE = 4096
 FRAMES_PER_SECOND = 10
@@ -140,8 +139,7 @@ class LiveWebSocket(Paced, WebSocketProtocol):
 
     def send(self, frame: Frame) -> None:
         self._transport.write(frame.websocket)
-        _PUSHED[frame.kind].inc()
-        frame.observe()
+        _written.count(frame)
 
     def bound(self, max_bytes: int) -> None:
         self._transport.set_write_buffer_limits(max_bytes)
@@ -163,4 +161,4 @@ class LiveWebSocket(Paced, WebSocketProtocol):
         self.left()
 
 
-_PUSHED = {kind: metrics.PUSHED.labels(LiveWebSocket.TRANSPORT, kind) for kind in Frame.KINDS}
+_written = Written(LiveWebSocket.TRANSPORT)

@@ -4,13 +4,19 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
-PACKAGES = {"chromium": "chromium", "node": "nodejs", "npm": "npm", "kcat": "kcat"}
+PACKAGES = {"chromium": "chromium", "node": "nodejs", "npm": "npm", "kcat": "kcat", "cc": "gcc"}
 """Debian's package for each program."""
+HEADERS = "python3-dev"
+"""What a compiler needs besides; with libc's."""
 
 
 def main() -> int:
     missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        missing.append(HEADERS)
     if not missing:
         return 0
     command = ["apt-get", "install", "--yes", "--no-install-recommends", *missing]
