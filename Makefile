@@ -60,7 +60,7 @@ bench: .venv/ready ## the benchmarks
 	$(BIN)/python bench/handover.py
 
 bench-push: .venv/ready ## what a live connection costs the gateway
-	$(BIN)/python bench/push.py
+	$(BIN)/python bench/push/run.py
 
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi

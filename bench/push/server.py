@@ -1,0 +1,116 @@
+"""A push gateway without Kafka and Cassandra, for `run.py`: the hub is fed by the benchmark's clients.
+
+    python bench/push/server.py direct|portable PORT FEED
+
+FEED is a socket on which records come as `load.c` sends them: user, size, value.
+"""
+
+import asyncio
+import gc
+import signal
+import struct
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import lab
+import uvloop
+
+from api import app
+from api.live.consumer import CHUNK
+from api.live.gateway import Gateway
+from api.live.hub import Hub
+from api.live.ring import Record, Ring
+from api.serve import make_server
+from streams.settings import Settings
+from streams.topics import partition_of
+from tables.memory_orders import MemoryOrders
+
+PARTITIONS = 48
+INCARNATION = "Xk3d0gq7QPeE0pZ1pVnJ6w"  # as long as Kafka's
+RING_BYTES = 512 * 1024 * 1024
+_HEAD = struct.Struct("<II")
+
+
+class Feed(asyncio.Protocol):
+    """Records from the socket to the hub, as many a step as the gateway's consumer feeds it."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub, self._rest, self._at, self._busy = hub, b"", 0, False
+        self._keys: dict[int, tuple[bytes, int]] = {}
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._rest, self._at = self._rest[self._at :] + data, 0
+        if not self._busy:
+            self._feed()
+
+    def _feed(self) -> None:
+        hub, rest, at, now = self._hub, self._rest, self._at, time.time_ns() // 1_000_000
+        ring = hub.ring
+        assert ring is not None and self._transport is not None
+        self._busy = False
+        for _ in range(CHUNK):
+            if len(rest) - at < _HEAD.size:
+                break
+            user, size = _HEAD.unpack_from(rest, at)
+            start, end = at + _HEAD.size, at + _HEAD.size + size
+            if len(rest) < end:
+                break
+            key, partition = self._keys.get(user) or self._key(user)
+            hub.feed(partition, [Record(ring.next(partition), now, key, rest[start:end])])
+            at = end
+        else:
+            self._busy = True
+            asyncio.get_running_loop().call_soon(self._feed)
+        self._at = at
+        (self._transport.pause_reading if self._busy else self._transport.resume_reading)()
+
+    def _key(self, user: int) -> tuple[bytes, int]:
+        key = str(user).encode()
+        self._keys[user] = key, partition_of(key, PARTITIONS)
+        return self._keys[user]
+
+
+class Fed(Gateway):
+    """A gateway whose records come from a benchmark."""
+
+    async def start(self) -> None:
+        self.hub.begin(Ring(INCARNATION, dict.fromkeys(range(PARTITIONS), 0), 600, RING_BYTES))
+        self._consumer.full = True
+        self._tasks = [asyncio.create_task(self._beat())]
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, gc.collect)
+
+
+async def main(portable: bool, port: int, feed: str) -> None:
+    """Serves until SIGTERM."""
+    app.Gateway = Fed  # type: ignore[misc]
+    app.CassandraOrders = SimpleNamespace(connect=_connect)  # type: ignore[assignment,misc]
+    settings = Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        jwt_secret=lab.SECRET,
+        http_port=port,
+        drain_seconds=0,
+        max_connections=50_000,
+        connections_per_user=50_000,
+    )
+    server = make_server("gateway", settings, portable)
+    hub = server.app.gateway.hub
+    feeding = await asyncio.get_running_loop().create_unix_server(lambda: Feed(hub), feed)
+    await server.serve()
+    feeding.close()
+
+
+async def _connect(_: Settings) -> MemoryOrders:
+    return MemoryOrders()
+
+
+if __name__ == "__main__":
+    uvloop.run(main(sys.argv[1] == "portable", int(sys.argv[2]), sys.argv[3]))
