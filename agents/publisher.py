@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams import metrics
 from streams.kafka import producer
@@ -37,12 +38,61 @@ class Outgoing(NamedTuple):
     headers: Headers
 
 
+class Session:
+    """One producer, and whoever waits for it."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer, self._waiting, self._closed = producer, set[asyncio.Timeout](), False
+
+    async def start(self) -> None:
+        """Raises KafkaError or OSError when Kafka is away."""
+        await self._producer.start()
+
+    def batch(self) -> BatchBuilder:
+        return self._producer.create_batch()
+
+    async def send(self, batch: BatchBuilder, topic: str, partition: int) -> None:
+        """Returns when the batch is confirmed. Raises KafkaError; also when the producer is closed meanwhile: aiokafka
+        takes batches from those who waited for a place until after its sender is gone, and then nobody tells them."""
+        if self._closed:
+            raise _closed()
+        try:
+            async with asyncio.timeout(None) as patience:
+                self._waiting.add(patience)
+                await (await self._producer.send_batch(batch, topic, partition=partition))
+        except TimeoutError:
+            if patience.expired():
+                raise _closed() from None
+            raise
+        finally:
+            self._waiting.discard(patience)
+
+    async def close(self) -> None:
+        """Stops the producer; one that cannot flush is torn down, or its sender would go on for ever. What is not
+        confirmed by then may or may not be written, and whoever waits for it is told."""
+        self._closed = True
+        with suppress(KafkaError, OSError):
+            try:
+                await asyncio.wait_for(self._producer.stop(), STOP_SECONDS)
+            except TimeoutError:
+                for part in (self._producer.client, self._producer._sender):
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(part.close(), STOP_SECONDS)
+        for patience in self._waiting:
+            patience.reschedule(0)
+        self._waiting.clear()
+
+
+def _closed() -> KafkaConnectionError:
+    return KafkaConnectionError("its producer was closed")
+
+
 class Publisher:
     """A producer that tries until Kafka has it, and makes itself anew when its session is beyond repair."""
 
     def __init__(self, settings: Settings, client_id: str) -> None:
         self._settings, self._client_id = settings, client_id
-        self._producer: AIOKafkaProducer | None = None
+        self._session: Session | None = None
         self._renewing = asyncio.Lock()
         # A producer that confirms nothing for so long, and is full, has Kafka away or is stuck: a new one does no harm.
         self._stuck_seconds = 2 * settings.kafka_request_timeout
@@ -60,9 +110,9 @@ class Publisher:
 
     async def stop(self) -> None:
         """Closes the producer; what was not confirmed may or may not be written."""
-        if self._producer is not None:
-            await self._close(self._producer)
-            self._producer = None
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     async def _in_order(self, topic: str, partition: int, records: list[Outgoing]) -> None:
         pause = FIRST_PAUSE
@@ -79,7 +129,7 @@ class Publisher:
     async def _send(self, topic: str, partition: int, records: list[Outgoing]) -> int:
         """Sends as many as one record batch takes and gives their number when they are confirmed."""
         current = await self._started()
-        batch = current.create_batch()
+        batch = current.batch()
         count = 0
         for record in records:
             if batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
@@ -87,7 +137,7 @@ class Publisher:
             count += 1
         batch.close()
         try:
-            await (await current.send_batch(batch, topic, partition=partition))
+            await current.send(batch, topic, partition)
         except KafkaTimeoutError:  # it found no place in the producer's queue: nothing of it was sent
             if self._clock() - self._confirmed_at > self._stuck_seconds:
                 await self._give_up(current)
@@ -98,37 +148,24 @@ class Publisher:
         self._confirmed_at = self._clock()
         return count
 
-    async def _started(self) -> AIOKafkaProducer:
+    async def _started(self) -> Session:
         async with self._renewing:
-            if self._producer is None:
-                fresh = producer(self._settings, self._client_id, max_batch_size=BATCH_BYTES)
+            if self._session is None:
+                fresh = Session(producer(self._settings, self._client_id, max_batch_size=BATCH_BYTES))
                 try:
                     await fresh.start()
                 except BaseException:
-                    await self._close(fresh)
+                    await fresh.close()
                     raise
-                self._producer, self._confirmed_at = fresh, self._clock()
-            return self._producer
+                self._session, self._confirmed_at = fresh, self._clock()
+            return self._session
 
-    async def _give_up(self, broken: AIOKafkaProducer) -> None:
+    async def _give_up(self, broken: Session) -> None:
         """The sequence of a producer with a failed batch has a gap: only a new producer goes on safely."""
         async with self._renewing:
-            if self._producer is broken:
-                self._producer = None
-                await self._close(broken)
-
-    @staticmethod
-    async def _close(old: AIOKafkaProducer) -> None:
-        """Stops it; one that cannot flush is torn down, or its sender would go on for ever. Whoever still waits for
-        it is told: aiokafka forgets them."""
-        with suppress(KafkaError, OSError):
-            try:
-                await asyncio.wait_for(old.stop(), STOP_SECONDS)
-            except TimeoutError:
-                for part in (old.client, old._sender):
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(part.close(), STOP_SECONDS)
-                old._message_accumulator.fail_all(KafkaConnectionError("its producer was torn down"))
+            if self._session is broken:
+                self._session = None
+                await broken.close()
 
     @staticmethod
     def _clock() -> float:

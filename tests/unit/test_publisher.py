@@ -5,11 +5,17 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, OutOfOrderSequenceNumber
-from aiokafka.producer.message_accumulator import MessageAccumulator
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    LeaderNotAvailableError,
+    OutOfOrderSequenceNumber,
+)
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator
 
 from agents import publisher
-from agents.publisher import Outgoing, Publisher
+from agents.publisher import Outgoing, Publisher, Session
 from streams.settings import Settings
 
 BATCH = 3
@@ -108,30 +114,78 @@ async def test_a_producer_that_is_full_and_confirms_nothing_for_long_is_made_ane
     assert [values for _, values in kafka.log] == [[b"0"]]
 
 
-async def test_who_waits_for_a_producer_that_is_torn_down_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Aiokafka forgets what was still in its queue: the update that waited for it stood still until a restart."""
+class Forgetful:
+    """The part of aiokafka's producer in which batches wait; nobody sends them."""
+
+    def __init__(self) -> None:
+        self.client = self._sender = self
+        self.accumulator = MessageAccumulator(None, 1000, 0, 60)
+
+    async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> "asyncio.Future[None]":
+        confirmed: asyncio.Future[None] = await self.accumulator.add_batch(batch, TopicPartition(topic, partition), 60)
+        return confirmed
+
+
+class Stuck(Forgetful):
+    """Has a sender that does nothing any more."""
+
+    async def stop(self) -> None:
+        await asyncio.sleep(3600)
+
+    close = stop
+
+
+class Ended(Forgetful):
+    """Has ended in good order: all that was in its queue is refused. Who waited for a place takes it after that."""
+
+    async def stop(self) -> None:
+        self.accumulator._pop_batch(TopicPartition("t", 0)).failure(LeaderNotAvailableError())
+        await self.accumulator.close()
+
+
+@pytest.mark.parametrize("kind", [Stuck, Ended])
+async def test_who_waits_for_a_producer_that_is_closed_is_told(
+    kind: type[Forgetful], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Aiokafka forgets them: a partition whose update waited so stood still until a restart."""
     monkeypatch.setattr(publisher, "STOP_SECONDS", 0.05)
+    old = kind()
+    session = Session(old)  # type: ignore[arg-type]
+    batch = old.accumulator.create_builder()
+    batch.append(timestamp=None, key=b"k", value=b"v")
+    waiting = [asyncio.create_task(session.send(batch, "t", 0)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await session.close()
+    with pytest.raises(KafkaError):
+        await session.send(batch, "t", 0)
+    told = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 5)
+    assert all(isinstance(each, KafkaError) for each in told)
 
-    class Part:
-        async def close(self) -> None:
-            await asyncio.sleep(3600)
 
-    class Stuck:
-        def __init__(self) -> None:
-            self.client = self._sender = Part()
-            self._message_accumulator = MessageAccumulator(None, 1000, 0, 60)
+async def test_who_waited_for_a_producer_that_was_closed_publishes_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refusing(Ended):
+        async def start(self) -> None:
+            pass
+
+        def create_batch(self) -> BatchBuilder:
+            return self.accumulator.create_builder()
+
+    class Good(Refusing):
+        async def send_batch(self, batch: BatchBuilder, topic: str, *, partition: int) -> "asyncio.Future[None]":
+            sent.append(partition)
+            return asyncio.ensure_future(asyncio.sleep(0))
 
         async def stop(self) -> None:
-            await asyncio.sleep(3600)
+            pass
 
-    old = Stuck()
-    where = TopicPartition("t", 0)
-    builder = old._message_accumulator.create_builder()
-    builder.append(timestamp=None, key=b"k", value=b"v")
-    confirmed = await old._message_accumulator.add_batch(builder, where, 10)
-    behind = asyncio.create_task(old._message_accumulator.add_batch(builder, where, 10))
-    await asyncio.sleep(0)
-    await Publisher._close(old)  # type: ignore[arg-type]
-    for waiting in (confirmed, behind):
-        with pytest.raises(KafkaConnectionError):
-            await asyncio.wait_for(waiting, 5)
+    sent: list[int] = []
+    kinds = iter([Refusing, Good])
+    monkeypatch.setattr(publisher, "producer", lambda *_, **__: next(kinds)())
+    monkeypatch.setattr(publisher, "FIRST_PAUSE", 0)
+    ours = Publisher(Settings(_env_file=None), "test")
+    publishing = [asyncio.create_task(ours.publish(records(0, 1))) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    assert ours._session is not None
+    await ours._give_up(ours._session)
+    await asyncio.wait_for(asyncio.gather(*publishing), 5)
+    assert sent == [0] * 5
