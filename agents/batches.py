@@ -98,13 +98,24 @@ class BatchConsumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Faust calls this after every rebalance, before the flow resumes."""
+        epoch = self._epoch
         await super().perform_seek()
+        await self._begin(epoch)
+
+    async def _begin(self, epoch: int) -> None:
+        """Goes to what is due, unless the next rebalance overtakes it: then the partitions are not ours any more."""
         mine = [tp for tp in self.assignment() if tp.topic in self.topics]
         due = await self._positions(mine)
+        if epoch != self._epoch:
+            return
         if mine:
             await self.handler.assigned(due)
-        self._first, self._next = due, dict(due)
+        if epoch != self._epoch:
+            return
+        self._first, self._next = dict(due), dict(due)
         for tp, offset in due.items():
+            if epoch != self._epoch:
+                return
             # Recovery of tables lets records flow before this, which were dropped: in a quiet topic nothing comes
             # after them that would show the hole.
             await self.seek(tp, offset)

@@ -110,6 +110,42 @@ async def test_a_log_whose_start_is_gone_is_read_from_what_is_left() -> None:
     assert await Consumer(due=10, ends=[90], earliest=50)._positions([HERE]) == {HERE: 50}
 
 
+@pytest.mark.parametrize("during", ["positions", "assigned", "seek"])
+async def test_a_rebalance_that_overtakes_the_one_before_leaves_nothing_of_it(during: str) -> None:
+    """While it waits for Kafka its partitions may go: their offsets are then those of another worker."""
+    consumer: Any = Consumer(ends=[9, 9])
+    here, there = TP("updates", 3), TP("updates", 4)
+    consumer.assignment = lambda: {here, there}
+    sought = []
+
+    def revoke(at: str) -> None:
+        if at == during:
+            consumer._epoch += 1
+            consumer._first.clear()
+            consumer._next.clear()
+
+    async def earliest_offsets(*partitions: TP) -> dict[TP, int]:
+        revoke("positions")
+        return dict.fromkeys(partitions, 0)
+
+    async def highwaters(*partitions: TP) -> dict[TP, int]:
+        return dict.fromkeys(partitions, 9)
+
+    async def assigned(_: Any) -> None:
+        revoke("assigned")
+
+    async def seek(tp: TP, _: int) -> None:
+        sought.append(tp)
+        revoke("seek")
+
+    consumer.earliest_offsets, consumer.highwaters, consumer.seek = earliest_offsets, highwaters, seek
+    consumer.handler = SimpleNamespace(assigned=assigned)
+    consumer._next = {}
+    await consumer._begin(consumer._epoch)
+    assert consumer._next == consumer._first == {}
+    assert len(sought) == (during == "seek")
+
+
 async def test_a_batch_of_a_revoked_assignment_is_not_begun() -> None:
     consumer: Any = Consumer(due=5)
     consumer._get_active_partitions = lambda: {HERE}
