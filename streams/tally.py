@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -25,10 +25,12 @@ class Tally:
 class Tallies(Collector):
     """The counters of one name, by their labels' values."""
 
-    def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:
+    def __init__(
+        self, name: str, documentation: str, labels: Sequence[str], registry: CollectorRegistry = REGISTRY
+    ) -> None:
         self._name, self._documentation, self._labels = name, documentation, labels
         self._tallies: dict[tuple[str, ...], Tally] = {}
-        REGISTRY.register(self)
+        registry.register(self)
 
     def labels(self, *values: str) -> Tally:
         """The one with these values, at 0 when it is new."""
@@ -44,16 +46,19 @@ class Tallies(Collector):
 class Distribution(Collector):
     """A histogram without labels. `buckets`: their upper bounds, ascending."""
 
-    def __init__(self, name: str, documentation: str, buckets: Sequence[float]) -> None:
+    def __init__(
+        self, name: str, documentation: str, buckets: Sequence[float], registry: CollectorRegistry = REGISTRY
+    ) -> None:
         self._name, self._documentation, self._buckets = name, documentation, buckets
         self._counts = [0] * (len(buckets) + 1)
         self._sum = 0.0
-        REGISTRY.register(self)
+        registry.register(self)
 
     def observe(self, value: float) -> None:
-        """Counts one."""
+        """Counts one; what is below 0, by clocks that differ, as 0."""
         self._counts[bisect_left(self._buckets, value)] += 1
-        self._sum += value
+        if value > 0:
+            self._sum += value
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
         bounds = [*map(floatToGoString, self._buckets), "+Inf"]

@@ -64,7 +64,7 @@ class Written:
         """It is written to a socket: a live change tells how long it took to there."""
         self._tallies[frame.kind].value += 1
         if frame.recorded_at is not None:
-            metrics.PUSH_SECONDS.observe(max(0.0, time.time() - frame.recorded_at / 1000))
+            metrics.PUSH_SECONDS.observe(time.time() - frame.recorded_at / 1000)
 
 
 class Change(Frame):

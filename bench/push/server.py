@@ -11,6 +11,7 @@ import signal
 import struct
 import sys
 import time
+from collections import defaultdict, deque
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -21,7 +22,7 @@ import lab
 import uvloop
 
 from api import app
-from api.live.consumer import CHUNK
+from api.live.consumer import CHUNK, POLLED
 from api.live.gateway import Gateway
 from api.live.hub import Hub
 from api.live.ring import Record, Ring
@@ -37,10 +38,11 @@ _HEAD = struct.Struct("<II")
 
 
 class Feed(asyncio.Protocol):
-    """Records from the socket to the hub, as many a step as the gateway's consumer feeds it."""
+    """Records from the socket to the hub, polled and fed as the gateway's consumer does it."""
 
     def __init__(self, hub: Hub) -> None:
-        self._hub, self._rest, self._at, self._busy = hub, b"", 0, False
+        self._hub, self._rest = hub, b""
+        self._batches: deque[tuple[int, list[Record]]] = deque()
         self._keys: dict[int, tuple[bytes, int]] = {}
         self._transport: asyncio.Transport | None = None
 
@@ -48,16 +50,16 @@ class Feed(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        self._rest, self._at = self._rest[self._at :] + data, 0
-        if not self._busy:
-            self._feed()
+        self._rest += data
+        if not self._batches:
+            self._poll()
 
-    def _feed(self) -> None:
-        hub, rest, at, now = self._hub, self._rest, self._at, time.time_ns() // 1_000_000
-        ring = hub.ring
+    def _poll(self) -> None:
+        """Up to POLLED records, by partition; nothing more is read until they are fed."""
+        ring, rest, at, now = self._hub.ring, self._rest, 0, time.time_ns() // 1_000_000
         assert ring is not None and self._transport is not None
-        self._busy = False
-        for _ in range(CHUNK):
+        polled: dict[int, list[Record]] = defaultdict(list)
+        for _ in range(POLLED):
             if len(rest) - at < _HEAD.size:
                 break
             user, size = _HEAD.unpack_from(rest, at)
@@ -65,13 +67,24 @@ class Feed(asyncio.Protocol):
             if len(rest) < end:
                 break
             key, partition = self._keys.get(user) or self._key(user)
-            hub.feed(partition, [Record(ring.next(partition), now, key, rest[start:end])])
+            records = polled[partition]
+            records.append(Record(ring.next(partition) + len(records), now, key, rest[start:end]))
             at = end
-        else:
-            self._busy = True
+        self._rest = rest[at:]
+        for partition, records in polled.items():
+            self._batches += [(partition, records[n : n + CHUNK]) for n in range(0, len(records), CHUNK)]
+        if self._batches:
+            self._transport.pause_reading()
             asyncio.get_running_loop().call_soon(self._feed)
-        self._at = at
-        (self._transport.pause_reading if self._busy else self._transport.resume_reading)()
+        else:
+            self._transport.resume_reading()
+
+    def _feed(self) -> None:
+        self._hub.feed(*self._batches.popleft())
+        if self._batches:
+            asyncio.get_running_loop().call_soon(self._feed)
+        else:
+            self._poll()
 
     def _key(self, user: int) -> tuple[bytes, int]:
         key = str(user).encode()
