@@ -18,7 +18,10 @@ class Wire(Protocol):
     """A transport's end of a connection. It calls `slow`, `fast` and `gone`."""
 
     def send(self, frame: Frame) -> None:
-        """Writes a frame."""
+        """Writes a frame, together with others that follow."""
+
+    def send_now(self, frame: Frame) -> None:
+        """Writes a frame that comes alone."""
 
     def bound(self, max_bytes: int) -> None:
         """From now on it is `slow` when the kernel has not taken so many bytes."""
@@ -88,7 +91,7 @@ class DirectConnection(Connection):
             return
         backlog = self._backlog
         if backlog is None:
-            self._wire.send(frame)
+            self._wire.send_now(frame)
             return
         backlog.size += frame.size
         if backlog.size > self._max_bytes:

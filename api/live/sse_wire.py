@@ -5,6 +5,7 @@ The stream has no length and no chunks: its end is the end of the connection, as
 
 import asyncio
 
+from api.live import outlet
 from api.live.closes import Close
 from api.live.direct import DirectConnection, Paced
 from api.live.frames import RETRY_MS, Frame, Written
@@ -23,20 +24,26 @@ _RETRY = b"retry: %d\n\n" % RETRY_MS
 class LiveStream(Paced, asyncio.Protocol):
     """A customer's stream of events. Until it `begins` it has no transport, whose next request may be anybody's."""
 
-    __slots__ = ("_transport", "connection")
+    __slots__ = ("_fd", "_transport", "connection")
     TRANSPORT = "sse"
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
+        self._fd = -1
         self.connection: DirectConnection | None = None
 
     def begin(self, transport: asyncio.Transport, headers: bytes) -> None:
         """Answers the request; `headers` are lines, each with its end."""
-        self._transport = transport
+        self._transport, self._fd = transport, outlet.descriptor(transport)
         transport.set_protocol(self)
         transport.write(_HEAD + headers + b"\r\n" + _RETRY)
 
     # -- from the connection
+
+    def send_now(self, frame: Frame) -> None:
+        if self._transport is not None:
+            outlet.write(self._transport, self._fd, frame.sse)
+            _written.count(frame)
 
     def send(self, frame: Frame) -> None:
         if self._transport is not None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from api.live import connection, rfc6455
+from api.live import connection, outlet, rfc6455
 from api.live.closes import NO_WEBSOCKET, NOT_UTF8, POLICY, TOO_BIG, Close
 from api.live.direct import DirectConnection, Paced
 from api.live.frames import Frame, Written
@@ -97,7 +97,7 @@ class WebSocketProtocol(asyncio.Protocol):
 class LiveWebSocket(Paced, WebSocketProtocol):
     """A customer's WebSocket. `connection` is None until it has joined the hub."""
 
-    __slots__ = ("_allowance", "_heard_at", "_unanswered", "connection")
+    __slots__ = ("_allowance", "_fd", "_heard_at", "_unanswered", "connection")
     TRANSPORT = "websocket"
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -105,6 +105,7 @@ class LiveWebSocket(Paced, WebSocketProtocol):
         self.connection: DirectConnection | None = None
         self._allowance, self._heard_at = float(FRAMES_PER_SECOND), 0.0
         self._unanswered = 0
+        self._fd = outlet.descriptor(transport)
 
     @property
     def is_gone(self) -> bool:
@@ -139,6 +140,10 @@ class LiveWebSocket(Paced, WebSocketProtocol):
 
     def send(self, frame: Frame) -> None:
         self._transport.write(frame.websocket)
+        _written.count(frame)
+
+    def send_now(self, frame: Frame) -> None:
+        outlet.write(self._transport, self._fd, frame.websocket)
         _written.count(frame)
 
     def bound(self, max_bytes: int) -> None:

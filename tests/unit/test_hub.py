@@ -134,6 +134,8 @@ class DirectTap(Tap):
         if sum(each.size for each in self.sent) > self.limit:
             self.connection.slow()
 
+    send_now = send
+
     def bound(self, max_bytes: int) -> None:
         self.limit = max_bytes
 

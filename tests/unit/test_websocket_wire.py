@@ -28,6 +28,9 @@ class Transport:
         self.wire: LiveWebSocket
         self.ended, self.aborted, self.limit, self.stuck = False, False, 65536, 0
 
+    def get_extra_info(self, _: str) -> None:
+        """It is no socket's."""
+
     def write(self, data: bytes) -> None:
         self.client.receive_data(data)
         if self.stuck:
