@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 CODE := streams tables agents api cli deploy bench tests
 PACKAGES := streams tables agents api cli deploy.local
 
-.PHONY: help run up down status logs test faults conformance check format bench bench-push lock clean tools
+.PHONY: help run up down status logs test faults conformance soak check format bench bench-push lock clean tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ faults: .venv/ready ## break a whole system on purpose for MINUTES=15, and see t
 conformance: .venv/ready ## our WebSocket protocol before Autobahn's cases, and before 100,000 conversations and what is left of them
 	PYTHONPATH=. $(BIN)/python tests/conformance/autobahn.py
 	FUZZ_INPUTS=34000 $(PYTEST) tests/unit/test_rfc6455.py
+
+soak: .venv/ready ## 5,000 live clients, cut at random, while their gateways are killed and restarted: nobody misses anything
+	$(BIN)/python tests/soak/soak.py
 
 check: .venv/ready ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
