@@ -1,11 +1,14 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The frame of a change from its raw record, without a Python object a field: what `changes.py` does, ten times faster.
+And the records themselves, of which a ring holds hundreds of thousands, as something that the garbage collector does
+not go through: they are chains, never cycles.
 
 It knows the ordinary only. Whatever is odd (another schema, another key, bytes that are no record, a number that JSON
 may spell in two ways) it leaves to the Python code, which also says what is wrong. Where it gives a frame, it is the
 same to the byte: tests/unit/test_changes.py holds them against each other.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
@@ -23,6 +26,7 @@ cdef enum:
     MAX_PLACE = 200  # bytes of an incarnation
     WEBSOCKET_HEAD = 4  # bytes before a body
     TOKEN_AT = 27  # in a body
+    OVERHEAD = 250  # as in ring.py
     A_NUMBER = 32  # bytes of the longest number, time or double, with its quotes
 
 cdef int64_t YEAR_10000 = 253402300800000  # ms
@@ -40,6 +44,23 @@ cdef struct Field:
 cdef struct Reader:
     const uint8_t *at
     const uint8_t *end
+
+
+@cython.no_gc
+@cython.final
+cdef class Record:
+    """As `ring.Record`."""
+
+    cdef readonly int64_t offset, timestamp
+    cdef readonly bytes key, value
+    cdef public object later
+
+    def __init__(self, int64_t offset, int64_t timestamp, bytes key not None, bytes value not None):
+        self.offset, self.timestamp, self.key, self.value = offset, timestamp, key, value
+
+    @property
+    def size(self):
+        return PyBytes_GET_SIZE(self.key) + PyBytes_GET_SIZE(self.value) + OVERHEAD
 
 
 cdef class Change:

@@ -28,6 +28,7 @@ from streams.settings import Settings
 from tables.orders import Orders
 
 TICK = 0.05  # seconds
+BEATS = 20  # a second
 AHEAD_TICKS = 20  # how long a client waits for a gateway that is behind the one that gave the cursor
 
 _log = log.get(__name__)
@@ -58,7 +59,7 @@ class Gateway:
     ) -> None:
         self._settings, self._clock = settings, clock
         self._most = ceiling(settings.max_connections)
-        self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user)
+        self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user, BEATS)
         self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds)
         self.admission = Admission(settings, auth, self.tickets)
         self._snapshots = Snapshots(orders, clock)
@@ -203,7 +204,7 @@ class Gateway:
     async def _beat(self) -> None:
         while True:
             self.hub.beat(self._clock())
-            await asyncio.sleep(1)
+            await asyncio.sleep(1 / BEATS)
 
     def _seconds(self) -> int:
         return self._clock() // 1000

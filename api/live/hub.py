@@ -33,16 +33,16 @@ class Joined(NamedTuple):
 
 
 class Hub:
-    """Connections by user. `heartbeat` in seconds: `beat` is called once a second."""
+    """Connections by user. `heartbeat` in seconds: `beat` is called `beats` times a second."""
 
-    def __init__(self, changes: Changes, heartbeat: int, per_user: int) -> None:
+    def __init__(self, changes: Changes, heartbeat: int, per_user: int, beats: int = 1) -> None:
         self._changes, self._heartbeat, self._per_user = changes, heartbeat, per_user
         self._users: dict[bytes, list[Connection]] = {}
-        # A connection's heartbeats all come in one second of the period: so there is no timer a connection.
-        self._beats: list[set[Connection]] = [set() for _ in range(heartbeat)]
-        self._turns = itertools.cycle(range(heartbeat))
-        self._second = 0
-        self._beaten = 0  # seconds
+        # A connection's heartbeats all come at one beat of the period: so there is no timer a connection. There are
+        # several a second, or a change would wait behind hundreds of them.
+        self._beats: list[set[Connection]] = [set() for _ in range(heartbeat * beats)]
+        self._turns = itertools.cycle(range(heartbeat * beats))
+        self._beaten = 0
         self._now = 0  # of the last beat, seconds since 1970
         # Those whose token expires before their next heartbeat: so there is no timer for that either.
         self._expiring: set[Connection] = set()
@@ -152,8 +152,7 @@ class Hub:
             self._users.pop(connection.key, None)
 
     def beat(self, now: int) -> None:
-        """Once a second: ends whose token has expired, lets old records go, and sends the heartbeats of this second.
-        `now` in ms."""
+        """Ends whose token has expired, lets old records go, and sends the heartbeats of this beat. `now` in ms."""
         self._now = now // 1000
         for connection in [one for one in self._expiring if one.expires_at <= self._now]:
             connection.end(EXPIRED)
@@ -162,11 +161,11 @@ class Hub:
         self.ring.expire(now)
         metrics.RING_CHANGES.set(self.ring.changes)
         metrics.RING_BYTES.set(self.ring.bytes)
-        self._second = (self._second + 1) % self._heartbeat
-        probing = self._beaten // self._heartbeat % max(1, PROBE_SECONDS // self._heartbeat) == 0
+        period, beat = divmod(self._beaten, len(self._beats))
+        probing = period % max(1, PROBE_SECONDS // self._heartbeat) == 0
         self._beaten += 1
         made: dict[int, Frame] = {}
-        for connection in tuple(self._beats[self._second]):
+        for connection in tuple(self._beats[beat]):
             self._look_at_expiry(connection)
             if probing:
                 connection.probe()

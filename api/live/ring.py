@@ -7,6 +7,8 @@ one to be read next (`next`); the records of one user are linked, so that a resu
 import heapq
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from streams.order import Position
 
@@ -25,6 +27,11 @@ class Record:
     @property
     def size(self) -> int:
         return len(self.key) + len(self.value) + OVERHEAD
+
+
+if not TYPE_CHECKING:
+    with suppress(ImportError):  # the same, which the collector of cyclic garbage does not go through
+        from api.live._changes import Record
 
 
 class _Log:

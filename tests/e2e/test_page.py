@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from api.auth import issue_token
 from cuttable import Proxy
 from lacak import Lacak, ready
 from processes import until
@@ -16,6 +17,8 @@ CHROMIUM = "/usr/bin/chromium"
 # A closed network refuses the calls home that a browser makes at its start.
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 CHANGES = 100
+SHORT_LIVED = 4
+"""Seconds of a token that shall expire; the leeway for clocks comes on top."""
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +144,57 @@ def test_a_restart_of_the_server_costs_the_page_nothing(
     lacak.update(id_order, "delivered")
     card(page, id_order, "delivered")
     assert changes(page) == [2, 3], "and nothing came twice"
+
+
+@pytest.mark.parametrize("transport", ["websocket", "sse"])
+def test_a_token_that_expires_costs_the_page_nothing(
+    lacak: Lacak, page: Page, proxy: Proxy, no_websockets: Proxy, transport: str
+) -> None:
+    """The connection ends with it (4001); the page gets another one by itself, and goes on where it was."""
+    user, network = (109, proxy) if transport == "websocket" else (110, no_websockets)
+    issued: list[str] = []
+
+    def answer(route: Route) -> None:
+        now = int(time.time())
+        options = {"audience": lacak.settings.jwt_audience, "sub": str(user), "scopes": ["orders:read"]}
+        token = issue_token(lacak.settings.jwt_secret, ttl=SHORT_LIVED, now=now, **options)  # type: ignore[arg-type]
+        issued.append(token)
+        route.fulfill(json={"token": token, "expires_in": SHORT_LIVED})
+
+    page.route("**/local/token", answer)
+    id_order = placed(lacak, user)
+    see_live(page, network.url, user, transport)
+    card(page, id_order, "placed")
+    shown = 1
+    end = time.monotonic() + 120
+    while len(issued) < 3:
+        assert time.monotonic() < end, f"{len(issued)} tokens were asked for"
+        lacak.update(id_order, "in_transit", event_id=f"scan-{shown}")
+        shown += 1
+        time.sleep(0.2)
+    until(lambda: len(changes(page)) >= shown - 1)
+    time.sleep(1)  # for what would come twice
+    assert changes(page) == list(range(2, shown + 1))
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["the network stays", "the network goes meanwhile"])
+def test_a_tab_that_was_asleep_shows_what_it_missed(lacak: Lacak, page: Page, proxy: Proxy, cut: bool) -> None:
+    user = 112 if cut else 111
+    id_order = placed(lacak, user)
+    see_live(page, proxy.url, user, "websocket")
+    card(page, id_order, "placed")
+    chromium = page.context.new_cdp_session(page)
+    chromium.send("Page.setWebLifecycleState", {"state": "frozen"})
+    for number in range(30):
+        lacak.update(id_order, "in_transit", event_id=f"scan-{number}")
+    if cut:
+        proxy.cut()
+    lacak.update(id_order, "out_for_delivery")
+    until(lambda: (lacak.order(id_order) or {}).get("status") == "out_for_delivery")
+    chromium.send("Page.setWebLifecycleState", {"state": "active"})
+    card(page, id_order, "out_for_delivery")
+    time.sleep(1)  # for what would come twice
+    assert changes(page) == list(range(2, 33))
 
 
 def test_the_page_fits_a_phone_and_speaks_both_languages(lacak: Lacak, browser: Browser) -> None:
