@@ -171,7 +171,7 @@ def test_a_token_that_expires_costs_the_page_nothing(
         assert time.monotonic() < end, f"{len(issued)} tokens were asked for"
         lacak.update(id_order, "in_transit", event_id=f"scan-{shown}")
         shown += 1
-        time.sleep(0.2)
+        page.wait_for_timeout(200)  # and not a sleep, in which nothing would be answered
     until(lambda: len(changes(page)) >= shown - 1)
     time.sleep(1)  # for what would come twice
     assert changes(page) == list(range(2, shown + 1))

@@ -14,6 +14,7 @@ from confluent_kafka import ElectionType, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from history import now_ms
+from processes import until
 from schedule import Kind, Step
 from world import World, kind_of
 
@@ -51,7 +52,6 @@ def strike(world: World, step: Step) -> None:
 # --- killed
 
 
-@nemesis("worker killed", "track", hold=10, turn=2)
 @nemesis("notify worker killed", "notify", hold=10)
 @nemesis("gateway killed", "gateway", hold=4)
 @nemesis("all workers killed", "track", hold=2, hit=0)
@@ -63,6 +63,11 @@ def killed(world: World, step: Step) -> None:
     world.kill9(*step.targets)
     world.rest(step.hold)
     world.up(*step.targets)
+
+
+@nemesis("worker killed", "track", hold=10, heal=8, turn=2)
+def worker_killed(world: World, step: Step) -> None:
+    handed_over(world, step, killed)
 
 
 @nemesis("2 of 3 brokers away", "kafka", hold=15, heal=12, hit=2)
@@ -111,13 +116,27 @@ def rolling(world: World, step: Step) -> None:
         world.rest(step.hold)
 
 
-@nemesis("worker terminated", "track", hold=10, turn=1)
 @nemesis("node restarted with hints", "cassandra", hold=25, heal=18)
 def restarted(world: World, step: Step) -> None:
     """SIGTERM, and a while without it. A node's peers keep what it misses, and hand it over when it is back."""
     world.terminate(*step.targets)
     world.rest(step.hold)
     world.up(*step.targets)
+
+
+@nemesis("worker terminated", "track", hold=10, heal=8, turn=1)
+def worker_terminated(world: World, step: Step) -> None:
+    handed_over(world, step, restarted)
+
+
+def handed_over(world: World, step: Step, harm: Harm) -> None:
+    """The harm, until its worker has partitions again: or the next one hits it while it starts, and nothing is handed
+    over."""
+    [name] = step.targets
+    log = world.processes[name].log
+    before = log.stat().st_size
+    harm(world, step)
+    until(lambda: b" assigned " in log.read_bytes()[before:], 90, f"{name} has partitions")
 
 
 @nemesis("leaders moved", "kafka", hold=4, heal=14)

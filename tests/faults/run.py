@@ -34,14 +34,12 @@ from tally import NOTHING  # noqa: E402
 from world import Size, World  # noqa: E402
 
 SHORT_SIZE = Size(
-    track=2, notify=1, gateway=1, api=1, rate=100, rest_rate=20, users=200, watched=30, jit=FIRST_COMPILER
+    track=2, notify=1, gateway=1, api=1, rate=100, rest_rate=20, users=200, watched=30, alone=0, jit=FIRST_COMPILER
 )
 SHORT_SECONDS, SHORT_PAUSE = 70.0, 3.0
 DRAIN_SECONDS, COURIERS_SECONDS, CLIENTS_SECONDS, WARM_SECONDS = 120.0, 150.0, 60.0, 180.0
 WARMING = 20.0
 """In which the load comes to its rate, before anybody looks whether it is kept up with."""
-ALONE = 10.0
-"""For how long nothing is broken, as a fault would be."""
 SETTLE = 5.0
 """For the last changes to reach the clients, and for a system at rest to be looked at before it is broken."""
 
@@ -104,7 +102,8 @@ class Run:
         self.start_in_the_wrong_order()
         self.world.start_load()
         self.warm_up()
-        self.leave_alone()
+        if self.world.size.alone:
+            self.leave_alone()
         self.break_things(slots, seconds)
         self.come_to_rest()
         self.say("SIGTERM to all")
@@ -141,7 +140,7 @@ class Run:
     def leave_alone(self) -> None:
         """What the table compares the faults with."""
         at = now_ms()
-        self.world.rest(ALONE)
+        self.world.rest(self.world.size.alone)
         self.world.history.write("fault", at=at, until=now_ms(), name=NOTHING, target="", seed_step=0, detail=None)
 
     def break_things(self, slots: Sequence[Slot], seconds: float) -> None:

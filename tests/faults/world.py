@@ -43,6 +43,8 @@ class Size:
     rest_rate: int = 40
     users: int = 600
     watched: int = 60
+    alone: float = 10.0
+    """Seconds for which nothing is broken, before the first fault, to compare."""
     jit: int = BOTH_COMPILERS
     """Of the servers: both pay in minutes what they cost in the first one."""
 
