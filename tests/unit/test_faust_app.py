@@ -34,7 +34,7 @@ async def test_what_slipped_through_before_the_positions_were_known_is_read_agai
 
         def __init__(self) -> None:
             self._read_offset = {quiet: 70, busy: None}
-            self._next = {}
+            self._next, self._epoch = {}, 0
 
         def assignment(self) -> set[TP]:
             return {quiet, busy}
