@@ -5,7 +5,9 @@ import os
 import secrets
 from pathlib import Path
 
+from aiokafka.errors import KafkaError
 from cassandra.cluster import Cluster
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 import stack
 from streams.kafka import ensure_topics
@@ -28,9 +30,15 @@ def fresh_settings(servers: stack.Servers, directory: Path, **changes: object) -
         "local_dir": directory,
     }
     settings = Settings(_env_file=None, **{**values, **changes})  # type: ignore[call-arg,arg-type]
-    asyncio.run(ensure_topics(settings))
+    _make_topics(settings)
     asyncio.run(migrate(settings))
     return settings
+
+
+@retry(retry=retry_if_exception_type(KafkaError), stop=stop_after_delay(30), wait=wait_fixed(0.5), reraise=True)
+def _make_topics(settings: Settings) -> None:
+    """A broker that the test before has frozen takes itself for dead for a moment: then it knows of no brokers."""
+    asyncio.run(ensure_topics(settings))
 
 
 def drop(settings: Settings) -> None:
