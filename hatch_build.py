@@ -29,7 +29,7 @@ def compile_modules(root: Path) -> list[str]:
         command.build_lib, command.build_temp = ".", "build"
         command.ensure_finalized()
         command.run()
-        return command.get_outputs()
+        return [str(Path(each)) for each in command.get_outputs()]
 
 
 class CustomBuildHook(BuildHookInterface):
