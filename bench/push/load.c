@@ -15,7 +15,6 @@
 //   rate PER_SECOND SECONDS
 //   fanout COUNT USER     so many messages to that user (4294967295: to all), each of which all connections get
 //   storm MISSED WINDOW   all are cut, miss so many each, and come back
-//   stall COUNT           so many stop reading from here on
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -49,7 +48,7 @@ typedef struct {
     char tail[TAIL];  // the end of what was read: a text may be cut anywhere
     uint32_t tail_size;
     char place[PLACE_SIZE];
-    int resuming, stalled, full;
+    int resuming, full;
 } Client;
 
 static Client *clients;
@@ -270,12 +269,11 @@ static void answer(double seconds, uint64_t messages) {
     latency_count = measuring = 0;
 }
 
-// To one after the other; what a client that does not read is sent is not waited for.
+// To one after the other.
 static void publish_next(void) {
     static int n = -1;
     n = (n + 1) % count;
     publish(&clients[n], clients[n].user);
-    if (clients[n].stalled) sent--;
 }
 
 // It does not sleep: or the server would pay for waking it up, a slow one for each message, and a fast one never.
@@ -339,14 +337,6 @@ static void storm(int missed, int window) {
     answer(took / 1e9, received - before);
 }
 
-static void stall(int some) {
-    for (int n = 0; n < some; n++) {
-        clients[n].stalled = 1;
-        epoll_ctl(epoll, EPOLL_CTL_DEL, clients[n].fd, 0);
-    }
-    answer(0, 0);
-}
-
 int main(int argc, char **argv) {
     if (argc != 7) return 2;
     port = atoi(argv[1]), begun = argv[4], resumed = argv[5], place_key = argv[6];
@@ -370,7 +360,6 @@ int main(int argc, char **argv) {
         else if (!strcmp(what, "rate")) rate(a, b);
         else if (!strcmp(what, "fanout")) fanout(a, b);
         else if (!strcmp(what, "storm")) storm(a, b);
-        else if (!strcmp(what, "stall")) stall(a);
         else return 2;
     }
     return 0;

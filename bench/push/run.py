@@ -36,6 +36,7 @@ from api.live import frames  # noqa: E402
 from api.live.ceiling import raise_file_limit  # noqa: E402
 from changes import change, record  # noqa: E402
 from deploy.local.cluster import resident  # noqa: E402
+from processes import until  # noqa: E402
 from stack import free_ports  # noqa: E402
 
 MADE = lab.ROOT / ".lacak" / "bench"
@@ -177,7 +178,7 @@ class Measured:
         self._server = server
         command = ["taskset", "-c", "0", *server.command(self.port, self.feed)]
         self._child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        until(lambda: Path(self.feed).exists() and reachable(self.port))
+        until(lambda: Path(self.feed).exists() and reachable(self.port), 20)
 
     def cpu(self) -> float:
         """Seconds, to a nanosecond."""
@@ -206,13 +207,6 @@ def reachable(port: int) -> bool:
     return any(
         f"0100007F:{port:04X} 00000000:0000 0A" in line for line in Path("/proc/net/tcp").read_text().splitlines()
     )
-
-
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end, "not so in time"
-        time.sleep(0.05)
 
 
 def slab() -> int:

@@ -23,7 +23,6 @@ from threading import Event, Thread
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(Path(__file__).parent)]
 
-import httpx  # noqa: E402
 import uvloop  # noqa: E402
 
 import stack  # noqa: E402
@@ -32,6 +31,7 @@ from api.auth import issue_token  # noqa: E402
 from api.live.ceiling import raise_file_limit  # noqa: E402
 from crowd import Crowd  # noqa: E402
 from fresh import fresh_settings  # noqa: E402
+from lacak import ready  # noqa: E402
 from logs import order_message, update_message  # noqa: E402
 from processes import Process, free_port, running, until  # noqa: E402
 from streams.codec import Codec  # noqa: E402
@@ -118,18 +118,12 @@ def at_rest(settings: Settings) -> dict[int, int]:
     return now
 
 
-def ready(gateway: Process) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{gateway.settings.http_port}/readyz", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
 async def soak(settings: Settings, size: Size) -> Crowd:
     """The whole story, on these servers."""
-    places = [{"http_host": "127.0.0.1", "http_port": free_port(), "drain_seconds": DRAIN} for _ in range(2)]
+    ports = [free_port(), free_port()]
+    ours = {"http_host": "127.0.0.1", "drain_seconds": DRAIN}
     one, two = (
-        Process("gateway", settings.model_copy(update=place), f"gateway-{n}") for n, place in enumerate(places, 1)
+        Process("gateway", settings.model_copy(update={**ours, "http_port": port}), f"gateway-{port}") for port in ports
     )
     tokens = {
         user: issue_token(
@@ -140,8 +134,8 @@ async def soak(settings: Settings, size: Size) -> Crowd:
     with ExitStack() as held:
         held.enter_context(running(Process("track", settings), one, two))
         await asyncio.to_thread(place, settings, size)
-        await asyncio.to_thread(until, lambda: ready(one) and ready(two))
-        crowd = Crowd([place["http_port"] for place in places], tokens)  # type: ignore[misc]
+        await asyncio.to_thread(until, lambda: all(ready(f"http://127.0.0.1:{port}") for port in ports))
+        crowd = Crowd(ports, tokens)
         try:
             await crowd.arrive(ARRIVALS)
             with updates(settings, size):
