@@ -12,15 +12,13 @@ import argparse
 import json
 import os
 import re
-import shutil
 import signal
 import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -30,8 +28,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 import lab  # noqa: E402
+from contestants import MADE, Server, centrifuge, floor, servers  # noqa: E402
 
-from api.auth import issue_token  # noqa: E402
 from api.live import frames  # noqa: E402
 from api.live.ceiling import raise_file_limit  # noqa: E402
 from changes import change, record  # noqa: E402
@@ -39,7 +37,6 @@ from deploy.local.cluster import resident  # noqa: E402
 from processes import until  # noqa: E402
 from stack import free_ports  # noqa: E402
 
-MADE = lab.ROOT / ".lacak" / "bench"
 FIRST_USER = 1_000_000  # as in floor.c
 ELSEWHERE = 500_000  # the users of what only warms up: so that the others have seen all that they were ever sent
 EVERYBODY = 0xFFFFFFFF
@@ -53,96 +50,7 @@ AT_ONCE = 1000
 FANOUTS = 20
 SETTLE = 0.5
 
-UPGRADE = (
-    "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: lacak.v1\r\n"
-)
 TEMPLATE = {"note": f"{MARK} Tiba di hub Surabaya", "latitude": -7.25, "longitude": 112.75}
-
-
-@dataclass(frozen=True)
-class Server:
-    """One of those that are compared. Texts are what load.c takes; `asks` gives the request and the greeting of a user,
-    and both of a resume."""
-
-    name: str
-    command: Callable[[int, str], list[str]]
-    asks: Callable[[int], tuple[str, str, str, str]]
-    begun: str
-    resumed: str = ""
-    place: str = ""
-    avro: bool = False
-    one_user: bool = False
-    """Whether all are told by one message to a user whose connections they all are; else by one to EVERYBODY."""
-    collects: bool = True
-    """Whether it collects its garbage on SIGUSR1."""
-
-
-def lacak(transport: str, kind: str) -> Server:
-    path = {"websocket": "/v1/live", "sse": "/v1/live/sse"}[transport]
-
-    def ask(user: int, query: str) -> str:
-        token = issue_token(
-            lab.SECRET, audience="lacak", ttl=3600, now=int(time.time()), sub=str(user), scopes=["orders:read"]
-        )
-        head = f"GET {path}{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
-        return head + (UPGRADE if transport == "websocket" else "") + "\r\n"
-
-    return Server(
-        {"direct": "Lacak", "portable": "the same on any ASGI server"}[kind] + f", {transport}",
-        lambda port, feed: [sys.executable, str(HERE / "server.py"), kind, str(port), feed],
-        lambda user: (ask(user, ""), "", ask(user, "?cursor={place}"), ""),
-        begun='"type":"snapshot"',
-        resumed='"resumed":true',
-        place='"cursor":"',
-        avro=True,
-        one_user=True,
-    )
-
-
-def centrifuge() -> Server:
-    def asks(user: int) -> tuple[str, str, str, str]:
-        request = f"GET /connection/websocket?id={user} HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}\r\n"
-        subscription = {f"u:{user}": {"recover": True, "epoch": "{place}", "offset": 0}}
-        resume = json.dumps({"id": 1, "connect": {"subs": subscription}}).replace('"offset": 0', '"offset": {count}')
-        return request, json.dumps({"id": 1, "connect": {}}), request, resume
-
-    return Server(
-        "Centrifuge with history, websocket",
-        lambda port, feed: ["env", "GOMAXPROCS=1", str(MADE / "centrifuge"), str(port), feed],
-        asks,
-        begun='"id":1',
-        resumed='"id":1',
-        place='"epoch":"',
-    )
-
-
-def floor() -> Server:
-    return Server(
-        "the floor: C, nothing but sockets",
-        lambda port, feed: [str(MADE / "floor"), str(port), feed],
-        lambda user: (f"GET /?id={user} HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}\r\n", "", "", ""),
-        begun="\r\n\r\n",
-        collects=False,
-    )
-
-
-def servers() -> list[Server]:
-    """All that can be built here."""
-    build("load", "floor")
-    found = [floor(), lacak("websocket", "direct"), lacak("sse", "direct")]
-    if shutil.which("go"):
-        subprocess.run(["go", "build", "-o", MADE / "centrifuge", "."], cwd=HERE / "centrifuge", check=True)
-        found.append(centrifuge())
-    else:
-        print("Centrifuge is left out: it needs Go")
-    return [*found, lacak("websocket", "portable"), lacak("sse", "portable")]
-
-
-def build(*names: str) -> None:
-    MADE.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        subprocess.run(["cc", "-O2", "-o", MADE / name, HERE / f"{name}.c"], check=True)
 
 
 class Load:
