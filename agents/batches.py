@@ -113,35 +113,34 @@ class BatchConsumer(driver.Consumer):
         if epoch != self._epoch:
             return
         self._first, self._next = dict(due), dict(due)
-        for tp, offset in due.items():
-            if epoch != self._epoch:
-                return
-            # Recovery of tables lets records flow before this, which were dropped: in a quiet topic nothing comes
-            # after them that would show the hole.
-            await self.seek(tp, offset)
+        # Recovery of tables lets records flow before this, which were dropped: in a quiet topic nothing comes after
+        # them that would show the hole.
+        await self._thread.seek_all(due)
+        if epoch == self._epoch:
+            self._read_offset.update(due)
 
     async def _positions(self, partitions: Sequence[TP]) -> dict[TP, int]:
         """Where to go on: behind what is committed, within what the log holds."""
-        earliest = await self.earliest_offsets(*partitions)
+        earliest, ends = await asyncio.gather(self.earliest_offsets(*partitions), self.highwaters(*partitions))
         due = {tp: max(earliest.get(tp) or 0, self._read_offset.get(tp) or 0) for tp in partitions}
-        for tp in await self._beyond_the_end(due):
+        for tp in await self._beyond_the_end(due, ends):
             self.log.error("%s: %s is committed, and its log ends before: from its start", tp, due[tp])
             due[tp] = earliest.get(tp) or 0
             self._committed_offset[tp] = None
         return due
 
-    async def _beyond_the_end(self, due: Mapping[TP, int]) -> list[TP]:
+    async def _beyond_the_end(self, due: Mapping[TP, int], ends: Mapping[TP, int]) -> list[TP]:
         """Partitions whose log ends before what is committed: the topic was made anew, or its log lost records.
 
         A leader that was just elected may not know its log's end yet, so this is believed only when it stays so.
         """
         beyond = list(due)
         for _ in range(END_TRIES):
-            ends = await self.highwaters(*beyond)
             beyond = [tp for tp in beyond if due[tp] > (ends.get(tp) or 0)]
             if not beyond:
                 break
             await asyncio.sleep(1)
+            ends = await self.highwaters(*beyond)
         return beyond
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
@@ -156,6 +155,12 @@ class BatchConsumer(driver.Consumer):
         metrics.LAG.clear()  # whoever has them next tells of them
         self._sought.clear()
         await super().on_partitions_revoked(revoked)
+
+    async def leave(self) -> None:
+        """Finishes and commits what is in hand, and takes no more: the group's others need not wait for the rest."""
+        self.stop_flow()
+        await self._quiesce()
+        await self._thread.leave_group()
 
     async def on_stop(self) -> None:
         self.stop_flow()

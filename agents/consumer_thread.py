@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from aiokafka import TopicPartition
+from aiokafka.consumer.group_coordinator import UNKNOWN_OFFSET
 from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -30,6 +32,34 @@ class Thread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         consumer._client._request_timeout_ms = int(REQUEST_SECONDS * 1000)
         return consumer
+
+    # -- a hand-over: nothing moves meanwhile
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """aiokafka asks for one partition after the other."""
+        committed: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
+        return committed
+
+    async def _seek_to_committed(self) -> dict[TopicPartition, int | None]:
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        found = await consumer._coordinator.fetch_committed_offsets(assigned)
+        committed = {tp: offset for tp, (offset, _) in found.items() if offset != UNKNOWN_OFFSET}
+        self._seek_all(committed)
+        return {tp: committed.get(tp) for tp in assigned}
+
+    async def seek_all(self, offsets: Mapping[TP, int]) -> None:
+        """Seeks, where partitions are still ours."""
+        await self.call_thread(self._seek_all, {driver.ensure_aiokafka_TP(tp): to for tp, to in offsets.items()})
+
+    def _seek_all(self, offsets: Mapping[TopicPartition, int]) -> None:
+        consumer = self._ensure_consumer()
+        for tp in consumer.assignment() & offsets.keys():
+            consumer._fetcher.seek_to(tp, offsets[tp])
+
+    async def leave_group(self) -> None:
+        """What closing the consumer does first. Its partitions go on elsewhere while the rest is closed."""
+        await self.call_thread(self._ensure_consumer()._coordinator.close)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Faust crashes the worker when Kafka does not take a commit; the next one will do."""

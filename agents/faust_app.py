@@ -229,8 +229,7 @@ def exit_after(seconds: float) -> None:
 async def _stop(app: faust.App, starting: asyncio.Future[None]) -> None:
     """Finishes and commits what is in hand while the tables are still open, then stops the app."""
     if starting.done() and not app.crashed:
-        app.consumer.stop_flow()
-        await app.consumer._quiesce()
+        await app.consumer.leave()
     app.rebalancing = False  # a rebalance that it will not see the end of: the fetcher takes its own stop for a crash
     await app.stop()
     await asyncio.wait([starting])

@@ -50,7 +50,7 @@ class Tracker:
         self._changed = settings.topic(topics.CHANGED.name)
         self._rejected = settings.topic(topics.REJECTED.name)
         self._positions: Mapping[TP, int] = {}
-        self._incarnations: dict[Kind, str] = {}
+        self._incarnations: asyncio.Future[dict[Kind, str]] | None = None
         self._lanes: dict[int, Lane] = {}
 
     @property
@@ -66,7 +66,10 @@ class Tracker:
         for tp in positions:
             if missing := [topic for topic in self._topics if TP(topic, tp.partition) not in positions]:
                 raise NotCopartitioned(f"partition {tp.partition} came without that of {', '.join(missing)}")
-        self._positions, self._lanes, self._incarnations = positions, {}, {}
+        self._positions, self._lanes = positions, {}
+        if self._incarnations is not None:
+            self._incarnations.cancel()
+        self._incarnations = asyncio.ensure_future(until_there("kafka", KafkaError, self._ask_incarnations))
         log.info("assigned", partitions=sorted({tp.partition for tp in positions}))
 
     async def batch(self, tp: TP, records: Sequence[Any]) -> None:
@@ -82,6 +85,8 @@ class Tracker:
 
     async def stop(self) -> None:
         """Closes what the worker opened."""
+        if self._incarnations is not None:
+            self._incarnations.cancel()
         await self._publisher.stop()
         await self._store.close()
 
@@ -97,12 +102,11 @@ class Tracker:
     # -- an assignment's lanes
 
     async def _lane(self, number: int) -> Lane:
-        """The lane of a partition, made at its first batch: a rebalance does not wait for Cassandra."""
-        positions = self._positions
-        if not self._incarnations:
-            self._incarnations = await until_there("kafka", KafkaError, self._ask_incarnations)
+        """The lane of a partition, made at its first batch: a rebalance waits for nobody."""
+        assert self._incarnations is not None, "no batch comes before its assignment"
+        positions, incarnations = self._positions, await asyncio.shield(self._incarnations)
         due = {
-            kind: Position(self._incarnations[kind], number, positions[TP(topic, number)])
+            kind: Position(incarnations[kind], number, positions[TP(topic, number)])
             for topic, kind in self._topics.items()
         }
         lane = self._lanes[number] = Lane(

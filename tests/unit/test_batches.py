@@ -134,15 +134,17 @@ async def test_a_rebalance_that_overtakes_the_one_before_leaves_nothing_of_it(du
     async def assigned(_: Any) -> None:
         revoke("assigned")
 
-    async def seek(tp: TP, _: int) -> None:
-        sought.append(tp)
+    async def seek_all(offsets: dict[TP, int]) -> None:
+        sought.append(offsets)
         revoke("seek")
 
-    consumer.earliest_offsets, consumer.highwaters, consumer.seek = earliest_offsets, highwaters, seek
+    consumer.earliest_offsets, consumer.highwaters = earliest_offsets, highwaters
+    consumer._thread = SimpleNamespace(seek_all=seek_all)
     consumer.handler = SimpleNamespace(assigned=assigned)
     consumer._next = {}
     await consumer._begin(consumer._epoch)
     assert consumer._next == consumer._first == {}
+    assert there not in consumer._read_offset
     assert len(sought) == (during == "seek")
 
 

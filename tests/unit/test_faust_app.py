@@ -4,6 +4,7 @@ import subprocess
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -35,6 +36,7 @@ async def test_what_slipped_through_before_the_positions_were_known_is_read_agai
         def __init__(self) -> None:
             self._read_offset = {quiet: 70, busy: None}
             self._next, self._epoch = {}, 0
+            self._thread = SimpleNamespace(seek_all=seek_all)
 
         def assignment(self) -> set[TP]:
             return {quiet, busy}
@@ -45,8 +47,8 @@ async def test_what_slipped_through_before_the_positions_were_known_is_read_agai
         async def highwaters(self, *partitions: TP) -> dict[TP, int]:
             return {quiet: 99, busy: 99}
 
-        async def seek(self, partition: TP, offset: int) -> None:
-            at[partition] = offset
+    async def seek_all(offsets: dict[TP, int]) -> None:
+        at.update(offsets)
 
     async def fausts_seek(_: Any) -> None:
         at.update({quiet: 70, busy: 0})
