@@ -3,6 +3,7 @@
 HS256 with a secret of the deployment's. Claims: `sub`, `scope` (words in one string), `courier`, `aud`, `exp`.
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -52,20 +53,26 @@ class Caller:
         return OPS in self.scopes or (ORDERS_READ in self.scopes and self.id_user == id_user)
 
 
+def hs256(secret: str) -> jwt.PyJWK:
+    """The secret as PyJWT wants it: given as a text it looks for a certificate in it, each time."""
+    encoded = urlsafe_b64encode(secret.encode()).decode().rstrip("=")
+    return jwt.PyJWK({"kty": "oct", "k": encoded}, algorithm=ALGORITHM)
+
+
 class Authenticator:
     """Verifies tokens. Raises ValueError for a secret that is too short to be one."""
 
     def __init__(self, secret: str, audience: str, leeway: int) -> None:
         if len(secret.encode()) < SECRET_LENGTH:
             raise ValueError(f"LACAK_JWT_SECRET must have at least {SECRET_LENGTH} bytes")
-        self._secret, self._audience, self._leeway = secret, audience, leeway
+        self._key, self._audience, self._leeway = hs256(secret), audience, leeway
 
     def verify(self, token: str) -> Caller:
         """The caller; raises `InvalidToken`. Only HS256 is taken: `alg: none` and other algorithms are refused."""
         try:
             claims = jwt.decode(
                 token,
-                self._secret,
+                self._key,
                 algorithms=[ALGORITHM],
                 audience=self._audience,
                 leeway=self._leeway,

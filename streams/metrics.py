@@ -34,8 +34,8 @@ ACCEPTED = Counter("lacak_accepted_total", "Records that Kafka has on all in-syn
 # Live push
 CONNECTIONS = Gauge("lacak_live_connections", "Open live connections", ["transport"])
 PUSHED = Tallies("lacak_live_pushed_total", "Frames written", ["transport", "type"])
-CUT = Counter("lacak_live_closed_total", "Connections closed by the gateway", ["transport", "code"])
-RESUMES = Counter("lacak_live_resumes_total", "Cursors presented", ["outcome"])
+CUT = Tallies("lacak_live_closed_total", "Connections closed by the gateway", ["transport", "code"])
+RESUMES = Tallies("lacak_live_resumes_total", "Cursors presented", ["outcome"])
 RING_CHANGES = Gauge("lacak_live_ring_changes", "Changes that can be resumed")
 RING_BYTES = Gauge("lacak_live_ring_bytes", "Bytes of the ring")
 PUSH_SECONDS = Distribution("lacak_live_push_seconds", "From recorded_at to written to the socket", buckets=_FINE)

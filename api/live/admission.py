@@ -2,10 +2,9 @@
 
 from urllib.parse import urlsplit
 
-from starlette.requests import HTTPConnection
-
 from api.auth import ORDERS_READ, Authenticator, Caller, InvalidToken
 from api.live.closes import EXPIRED, FORBIDDEN, POLICY, Refused
+from api.live.handshake import Handshake
 from api.live.tickets import Pass, Tickets
 from streams.messages import ID_MAX
 from streams.settings import Settings
@@ -33,26 +32,26 @@ class Admission:
         self._origins = frozenset(origin.strip() for origin in settings.allowed_origins.split(",") if origin.strip())
         self._max_orders = settings.orders_per_connection
 
-    def origin_is_allowed(self, connection: HTTPConnection) -> bool:
+    def origin_is_allowed(self, handshake: Handshake) -> bool:
         """Browsers say who asks; others say nothing. Our own host is allowed, whatever scheme a proxy in front made
         of it."""
-        origin = connection.headers.get("origin")
-        return origin is None or origin in self._origins or self._is_own(origin, connection)
+        origin = handshake.header(b"origin")
+        return origin is None or origin in self._origins or self._is_own(origin, handshake)
 
-    def foreign_origin(self, connection: HTTPConnection) -> str | None:
+    def foreign_origin(self, handshake: Handshake) -> str | None:
         """The allowed origin that is not our own, which the answer has to name (CORS)."""
-        origin = connection.headers.get("origin")
-        return origin if origin in self._origins and not self._is_own(origin or "", connection) else None
+        origin = handshake.header(b"origin")
+        return origin if origin in self._origins and not self._is_own(origin or "", handshake) else None
 
     @staticmethod
-    def _is_own(origin: str, connection: HTTPConnection) -> bool:
-        return urlsplit(origin).netloc.lower() == connection.headers.get("host", "").lower() != ""
+    def _is_own(origin: str, handshake: Handshake) -> bool:
+        return urlsplit(origin).netloc.lower() == (handshake.header(b"host") or "").lower() != ""
 
-    def holder(self, connection: HTTPConnection, cookie: bool = False) -> Pass:
+    def holder(self, handshake: Handshake, cookie: bool = False) -> Pass:
         """Whom the ticket, bearer token or (where it counts) cookie lets in; raises Refused."""
-        ticket = connection.query_params.get("ticket") or _offered_ticket(connection)
-        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-        session = connection.cookies.get(COOKIE) if cookie else None
+        ticket = handshake.query.get("ticket") or _offered_ticket(handshake)
+        scheme, _, token = (handshake.header(b"authorization") or "").partition(" ")
+        session = handshake.cookies.get(COOKIE) if cookie else None
         try:
             if ticket is not None:
                 return self._tickets.redeem(ticket)
@@ -64,9 +63,9 @@ class Admission:
             raise Refused(EXPIRED, str(error)) from error
         raise Refused(EXPIRED, "no ticket and no token")
 
-    def orders(self, connection: HTTPConnection) -> frozenset[int] | None:
+    def orders(self, handshake: Handshake) -> frozenset[int] | None:
         """The orders that it is narrowed to, None for all; raises Refused for what is no id, or too many."""
-        texts = connection.query_params.getlist("id_order")
+        texts = handshake.query.getlist("id_order")
         if len(texts) > self._max_orders:
             raise Refused(POLICY, f"id_order: more than {self._max_orders}")
         ids = frozenset(plain_decimal(text.encode()) or 0 for text in texts)
@@ -75,21 +74,16 @@ class Admission:
         return ids or None
 
     @staticmethod
-    def cursor(connection: HTTPConnection) -> str | None:
+    def cursor(handshake: Handshake) -> str | None:
         """Where it resumes. An EventSource reconnects with its first URL: then Last-Event-ID is the newer one."""
-        return connection.headers.get("last-event-id") or connection.query_params.get("cursor") or None
+        return handshake.header(b"last-event-id") or handshake.query.get("cursor") or None
 
 
-def _offered(connection: HTTPConnection) -> list[str]:
-    offered: list[str] = connection.scope.get("subprotocols", [])
-    return offered
-
-
-def _offered_ticket(connection: HTTPConnection) -> str | None:
-    names = (name for name in _offered(connection) if name.startswith(_TICKET_SUBPROTOCOL))
+def _offered_ticket(handshake: Handshake) -> str | None:
+    names = (name for name in handshake.subprotocols if name.startswith(_TICKET_SUBPROTOCOL))
     return next((name.removeprefix(_TICKET_SUBPROTOCOL) for name in names), None)
 
 
-def subprotocol(connection: HTTPConnection) -> str | None:
+def subprotocol(handshake: Handshake) -> str | None:
     """The subprotocol to answer with."""
-    return SUBPROTOCOL if SUBPROTOCOL in _offered(connection) else None
+    return SUBPROTOCOL if SUBPROTOCOL in handshake.subprotocols else None

@@ -5,6 +5,8 @@ Whoever adds a code tells docs/live-push.md, and the clients what to do at it.
 
 from dataclasses import dataclass
 
+from streams import metrics
+
 
 @dataclass(frozen=True, slots=True)
 class Close:
@@ -13,6 +15,10 @@ class Close:
     code: int
     status: int
     reason: str
+
+    def count(self, transport: str) -> None:
+        """Counts a connection that ends so, or is refused."""
+        metrics.CUT.labels(transport, str(self.code)).value += 1
 
 
 LEFT = Close(1005, 0, "the client left")

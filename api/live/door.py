@@ -1,21 +1,20 @@
 """How a handshake becomes a live connection on a transport of uvicorn's, with a task only where there is to wait."""
 
-from starlette.requests import HTTPConnection
-
 from api.live.closes import FAILED, TRY_LATER, Refused
 from api.live.direct import DirectConnection
 from api.live.frames import Frame
 from api.live.gateway import Gateway, Wanted
+from api.live.handshake import Handshake
 from api.live.hub import Joined
 from api.live.sse_wire import LiveStream
 from api.live.websocket_wire import LiveWebSocket
-from streams import log, metrics
+from streams import log
 from tables.orders import StoreUnavailable
 
 _log = log.get(__name__)
 
 
-def open_websocket(gateway: Gateway, handshake: HTTPConnection, wire: LiveWebSocket) -> None:
+def open_websocket(gateway: Gateway, handshake: Handshake, wire: LiveWebSocket) -> None:
     """The handshake is answered: whoever is refused is told so by a close code."""
     try:
         wanted = gateway.wanted(handshake)
@@ -58,7 +57,7 @@ async def _begin(gateway: Gateway, connection: DirectConnection, joined: Joined)
 
 
 def _refuse(wire: LiveWebSocket, refused: Refused) -> None:
-    metrics.CUT.labels(wire.TRANSPORT, refused.close.code).inc()
+    refused.close.count(wire.TRANSPORT)
     wire.say_goodbye(refused.close.code, refused.detail)
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from starlette.requests import HTTPConnection
-
 from api import background
 from api.auth import Authenticator
 from api.live import cursor, frames
@@ -18,6 +16,7 @@ from api.live.closes import EXPIRED, LEFT, RESTART, TOO_SLOW, TRY_LATER, Refused
 from api.live.connection import CLOSE_SECONDS, Connection
 from api.live.consumer import ChangesConsumer
 from api.live.frames import Frame
+from api.live.handshake import Handshake
 from api.live.hub import Hub, Joined
 from api.live.snapshot import Snapshots
 from api.live.tickets import Pass, Tickets
@@ -102,7 +101,7 @@ class Gateway:
         """Seconds until the holder's token expires."""
         return max(0, holder.expires_at - self._seconds())
 
-    def wanted(self, handshake: HTTPConnection, cookie: bool = False) -> Wanted:
+    def wanted(self, handshake: Handshake, cookie: bool = False) -> Wanted:
         """Reads a handshake; raises Refused."""
         holder, orders = self.admission.holder(handshake, cookie), self.admission.orders(handshake)
         self._can_take()
@@ -142,7 +141,7 @@ class Gateway:
         )
         joined = self.hub.join(connection, wanted.position)
         if wanted.token:
-            metrics.RESUMES.labels("resumed" if joined.resumed else "snapshot").inc()
+            metrics.RESUMES.labels("resumed" if joined.resumed else "snapshot").value += 1
         return connection, joined
 
     async def snapshot(self, connection: Connection, joined: Joined) -> Frame:
@@ -193,7 +192,7 @@ class Gateway:
         if close is None or close is LEFT:
             return
         self._goodbyes.add(connection)
-        metrics.CUT.labels(connection.transport, close.code).inc()
+        close.count(connection.transport)
         if close is TOO_SLOW:
             _log.info("slow_client_cut", transport=connection.transport, id_user=connection.id_user)
 

@@ -5,9 +5,9 @@ the object that writes to it, and the hub's. What is unusual (a body, requests i
 path) is left to the routes in `routes.py`, which do the same on any ASGI server.
 """
 
+import asyncio
 from typing import Any
 
-from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.live.admission import subprotocol
@@ -15,6 +15,7 @@ from api.live.closes import Refused
 from api.live.door import join_stream, open_stream, open_websocket
 from api.live.frames import Frame
 from api.live.gateway import Gateway, Wanted
+from api.live.handshake import Handshake
 from api.live.leaving_http import LeavingHttp
 from api.live.paths import LIVE, STREAM
 from api.live.sse import ELSEWHERE, cors, problem
@@ -25,7 +26,7 @@ from api.problems import Problem
 from streams import log, metrics
 from tables.orders import StoreUnavailable
 
-_BODY = frozenset((b"content-length", b"transfer-encoding"))
+BODY = frozenset((b"content-length", b"transfer-encoding"))
 _log = log.get(__name__)
 
 
@@ -35,6 +36,7 @@ class LiveHttp(LeavingHttp):
     def __init__(self, *arguments: Any, gateway: Gateway, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.gateway = gateway
+        self.judged: Wanted | Refused | None = None  # the first request, where the doorstep has judged it
 
     def on_headers_complete(self) -> None:
         if not self._left and self._is_stream():
@@ -51,25 +53,32 @@ class LiveHttp(LeavingHttp):
             and self.parser.get_http_version() == "1.1"
             and not self.parser.should_upgrade()
             and (self.cycle is None or self.cycle.response_complete)
-            and not any(name in _BODY for name, _ in self.headers)
+            and not any(name in BODY for name, _ in self.headers)
         )
 
     def _open_stream(self) -> None:
-        handshake = HTTPConnection({"type": "http", "headers": self.headers, "query_string": self._query()})
+        handshake = Handshake(self.headers, self._query())
         try:
             if not self.gateway.admission.origin_is_allowed(handshake):
                 raise Problem(FORBIDDEN, ELSEWHERE)
-            wanted = self.gateway.wanted(handshake, cookie=True)
+            wanted = self._wanted(handshake)
             if self.gateway.resumes(wanted):
                 wire = LiveStream()
-                self.begin_stream(handshake, wire, [join_stream(self.gateway, wanted, wire).hello])
+                first = [join_stream(self.gateway, wanted, wire).hello]
+                begin_stream(self.gateway, handshake, wire, self.leave(), first)
             else:
                 self._run(_Opening(self, handshake, wanted))
         except Refused as refused:
-            metrics.CUT.labels(LiveStream.TRANSPORT, refused.close.code).inc()
+            refused.close.count(LiveStream.TRANSPORT)
             self._refuse(problem(refused.close, refused.detail))
         except Problem as refusal:
             self._refuse(refusal)
+
+    def _wanted(self, handshake: Handshake) -> Wanted:
+        judged, self.judged = self.judged, None
+        if isinstance(judged, Refused):
+            raise judged
+        return judged or self.gateway.wanted(handshake, cookie=True)
 
     def _refuse(self, refusal: Problem) -> None:
         _count(refusal.status_code)
@@ -81,33 +90,17 @@ class LiveHttp(LeavingHttp):
         super().on_headers_complete()
         self.app = self.config.loaded_app
 
-    def begin_stream(self, handshake: HTTPConnection, wire: LiveStream, first: list[Frame]) -> None:
-        """Answers with the stream, which has joined."""
-        _count(200)
-        lines = [f"{name.lower()}: {value}\r\n" for name, value in cors(self.gateway, handshake).items()]
-        wire.begin(self.leave(), "".join(lines).encode())
-        assert wire.connection is not None
-        wire.connection.start(*first)
-
     # -- WebSocket
 
     def handle_websocket_upgrade(self) -> None:
         if self.url.partition(b"?")[0] != LIVE.encode():
             super().handle_websocket_upgrade()
             return
-        query, offered = self._query(), self._offered()
-        handshake = HTTPConnection(
-            {"type": "websocket", "headers": self.headers, "query_string": query, "subprotocols": offered}
-        )
+        handshake = Handshake(self.headers, self._query())
         if not self.gateway.admission.origin_is_allowed(handshake):
             self.refuse(Problem(FORBIDDEN, ELSEWHERE))
         elif (wire := self.switch(LiveWebSocket, subprotocol(handshake))) is not None:
             open_websocket(self.gateway, handshake, wire)
-
-    def _offered(self) -> list[str]:
-        """The subprotocols that the client offers."""
-        lines = [value.decode("latin-1") for name, value in self.headers if name == b"sec-websocket-protocol"]
-        return [one.strip() for line in lines for one in line.split(",")]
 
     # -- both
 
@@ -118,7 +111,7 @@ class LiveHttp(LeavingHttp):
 class _Opening:
     """An ASGI app: what a stream has to wait for, and then the stream, or why there is none."""
 
-    def __init__(self, http: LiveHttp, handshake: HTTPConnection, wanted: Wanted) -> None:
+    def __init__(self, http: LiveHttp, handshake: Handshake, wanted: Wanted) -> None:
         self._http, self._handshake, self._wanted = http, handshake, wanted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -126,7 +119,7 @@ class _Opening:
         try:
             first = await open_stream(self._http.gateway, self._wanted, wire)
         except Refused as refused:
-            metrics.CUT.labels(LiveStream.TRANSPORT, refused.close.code).inc()
+            refused.close.count(LiveStream.TRANSPORT)
             await self._answer(problem(refused.close, refused.detail), scope, receive, send)
         except StoreUnavailable as error:
             _log.warning("store_away", error=str(error))
@@ -140,12 +133,23 @@ class _Opening:
                 wire.connection.gone()
                 self._http.cycle.disconnected = True  # uvicorn need not miss an answer
             else:
-                self._http.begin_stream(self._handshake, wire, first)
+                begin_stream(self._http.gateway, self._handshake, wire, self._http.leave(), first)
 
     @staticmethod
     async def _answer(refusal: Problem, scope: Scope, receive: Receive, send: Send) -> None:
         _count(refusal.status_code)
         await refusal.response()(scope, receive, send)
+
+
+def begin_stream(
+    gateway: Gateway, handshake: Handshake, wire: LiveStream, transport: asyncio.Transport, first: list[Frame]
+) -> None:
+    """Answers with the stream, which has joined."""
+    _count(200)
+    lines = [f"{name.lower()}: {value}\r\n" for name, value in cors(gateway, handshake).items()]
+    wire.begin(transport, "".join(lines).encode())
+    assert wire.connection is not None
+    wire.connection.start(*first)
 
 
 def _count(status: int) -> None:

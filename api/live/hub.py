@@ -6,6 +6,7 @@ what comes, no record can slip through.
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import NamedTuple
 
 from api.live import cursor, frames
@@ -22,6 +23,7 @@ from streams.topics import partition_of
 PROBE_SECONDS = 25  # how often a client is asked whether it is there: or once a heartbeat, where that is longer
 
 _log = log.get(__name__)
+_open = cache(metrics.CONNECTIONS.labels)
 
 
 class Joined(NamedTuple):
@@ -43,6 +45,7 @@ class Hub:
         self._beats: list[set[Connection]] = [set() for _ in range(heartbeat * beats)]
         self._turns = itertools.cycle(range(heartbeat * beats))
         self._beaten = 0
+        self.count = 0  # of those that are not closing
         self._now = 0  # of the last beat, seconds since 1970
         # Those whose token expires before their next heartbeat: so there is no timer for that either.
         self._expiring: set[Connection] = set()
@@ -52,11 +55,6 @@ class Hub:
     def connections(self) -> list[Connection]:
         """Those that are not closing."""
         return [connection for beat in self._beats for connection in beat]
-
-    @property
-    def count(self) -> int:
-        """How many they are."""
-        return sum(map(len, self._beats))
 
     # -- records
 
@@ -147,7 +145,8 @@ class Hub:
             watching.remove(connection)
             self._beats[connection.beat].discard(connection)
             self._expiring.discard(connection)
-            metrics.CONNECTIONS.labels(connection.transport).dec()
+            self.count -= 1
+            _open(connection.transport).dec()
         if not watching:
             self._users.pop(connection.key, None)
 
@@ -197,8 +196,9 @@ class Hub:
         self._users.setdefault(connection.key, []).append(connection)
         connection.beat = next(self._turns)
         self._beats[connection.beat].add(connection)
+        self.count += 1
         self._look_at_expiry(connection)
-        metrics.CONNECTIONS.labels(connection.transport).inc()
+        _open(connection.transport).inc()
 
     def _look_at_expiry(self, connection: Connection) -> None:
         if connection.expires_at <= self._now + self._heartbeat + 1:

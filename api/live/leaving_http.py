@@ -1,7 +1,7 @@
 """Uvicorn's HTTP protocol, which may leave its transport to another one: a WebSocket's, or a stream's."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from api.http_head import BoundedHttp
@@ -64,15 +64,20 @@ class LeavingHttp(BoundedHttp):
         try:
             if self.parser.get_method() != b"GET" or self.parser.get_http_version() != "1.1":
                 raise rfc6455.BadHandshake("not a GET of HTTP/1.1")
-            accepted = rfc6455.accept(self.headers)
+            answer = switching(self.headers, subprotocol)
         except rfc6455.BadHandshake as error:
             self.refuse(Problem(BAD_REQUEST, str(error), headers={"Sec-WebSocket-Version": "13"}))
             return None
-        head = _SWITCHING + b"sec-websocket-accept: " + accepted + b"\r\n"
-        if subprotocol is not None:
-            head += b"sec-websocket-protocol: " + subprotocol.encode() + b"\r\n"
         transport = self.leave()
         wire = make(transport)
         transport.set_protocol(wire)
-        transport.write(head + b"\r\n")
+        transport.write(answer)
         return wire
+
+
+def switching(headers: Iterable[tuple[bytes, bytes]], subprotocol: str | None) -> bytes:
+    """The answer to the opening handshake of a WebSocket; raises BadHandshake."""
+    head = _SWITCHING + b"sec-websocket-accept: " + rfc6455.accept(headers) + b"\r\n"
+    if subprotocol is not None:
+        head += b"sec-websocket-protocol: " + subprotocol.encode() + b"\r\n"
+    return head + b"\r\n"

@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator
 
-from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from api.live import reach
 from api.live.frames import Frame, Written
 from api.live.gateway import Gateway
+from api.live.handshake import Handshake
 from api.live.hub import Joined
 from api.live.queued import QueuedConnection
 
@@ -20,12 +21,12 @@ class Session:
         self._written = Written(connection.transport)
 
     @classmethod
-    async def open(cls, gateway: Gateway, transport: str, handshake: HTTPConnection, cookie: bool = False) -> "Session":
+    async def open(cls, gateway: Gateway, transport: str, handshake: Handshake, scope: Scope) -> "Session":
         """Takes a connection; raises Refused."""
-        wanted = gateway.wanted(handshake, cookie)
+        wanted = gateway.wanted(handshake, cookie=scope["type"] == "http")
         await gateway.catch_up(wanted)
-        connection, joined = gateway.join(QueuedConnection, transport, wanted, reach.aborter(handshake.scope))
-        reach.bound(handshake.scope)
+        connection, joined = gateway.join(QueuedConnection, transport, wanted, reach.aborter(scope))
+        reach.bound(scope)
         return cls(gateway, connection, joined)
 
     async def prepare(self) -> None:

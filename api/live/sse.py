@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from sse_starlette import EventSourceResponse
 from sse_starlette.sse import AppStatus
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -12,10 +12,10 @@ from api.live import closes
 from api.live.closes import Close, Refused
 from api.live.frames import RETRY_MS
 from api.live.gateway import Gateway
+from api.live.handshake import Handshake
 from api.live.session import Session
 from api.problem_types import FORBIDDEN, TOO_MANY, UNAUTHENTICATED, UNAVAILABLE, VALIDATION, ProblemType
 from api.problems import Problem
-from streams import metrics
 
 TRANSPORT = "sse"
 ELSEWHERE = "not from this origin"
@@ -34,12 +34,13 @@ def say_goodbye_ourselves() -> None:
 
 async def serve(request: Request, gateway: Gateway) -> Response:
     """The stream. What stands in its way is an HTTP status: so the snapshot is read before the stream begins."""
-    if not gateway.admission.origin_is_allowed(request):
+    handshake = Handshake.of(request.scope)
+    if not gateway.admission.origin_is_allowed(handshake):
         raise Problem(FORBIDDEN, ELSEWHERE)
     try:
-        session = await Session.open(gateway, TRANSPORT, request, cookie=True)
+        session = await Session.open(gateway, TRANSPORT, handshake, request.scope)
     except Refused as refused:
-        metrics.CUT.labels(TRANSPORT, refused.close.code).inc()
+        refused.close.count(TRANSPORT)
         raise problem(refused.close, refused.detail) from refused
     try:
         await session.prepare()
@@ -48,7 +49,7 @@ async def serve(request: Request, gateway: Gateway) -> Response:
     except BaseException:
         session.connection.release()
         raise
-    return EventStream(session, cors(gateway, request))
+    return EventStream(session, cors(gateway, handshake))
 
 
 def problem(close: Close, detail: str = "") -> Problem:
@@ -60,9 +61,9 @@ def problem(close: Close, detail: str = "") -> Problem:
     return Problem(_PROBLEMS.get(close, UNAVAILABLE), detail or close.reason, errors=errors, headers=headers)
 
 
-def cors(gateway: Gateway, request: HTTPConnection) -> dict[str, str]:
+def cors(gateway: Gateway, handshake: Handshake) -> dict[str, str]:
     """The headers by which a page of an allowed origin that is not ours may read the stream."""
-    origin = gateway.admission.foreign_origin(request)
+    origin = gateway.admission.foreign_origin(handshake)
     if origin is None:
         return {}
     return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}

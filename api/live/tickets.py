@@ -12,7 +12,7 @@ from typing import Any
 
 import jwt
 
-from api.auth import ALGORITHM, InvalidToken
+from api.auth import ALGORITHM, InvalidToken, hs256
 
 TICKET_SECONDS = 30
 _TICKET, _SESSION = "lacak-live-ticket", "lacak-live-session"
@@ -30,7 +30,7 @@ class Tickets:
     """Issues and redeems. `clock` gives seconds since 1970; `leeway` is for the clocks of other gateways."""
 
     def __init__(self, secret: str, leeway: int, clock: Callable[[], int]) -> None:
-        self._secret, self._leeway, self._clock = secret, leeway, clock
+        self._secret, self._key, self._leeway, self._clock = secret, hs256(secret), leeway, clock
         self._used: dict[str, int] = {}  # by ticket id, oldest first: until when it is remembered
 
     def ticket(self, holder: Pass) -> str:
@@ -69,7 +69,7 @@ class Tickets:
         # The expiry is checked by our clock, not by the library's.
         options: Any = {"require": ["exp", "aud", "sub", "jti"], "verify_exp": False}
         try:
-            claims = jwt.decode(token, self._secret, algorithms=[ALGORITHM], audience=audience, options=options)
+            claims = jwt.decode(token, self._key, algorithms=[ALGORITHM], audience=audience, options=options)
         except (jwt.PyJWTError, RecursionError, OverflowError, UnicodeError) as error:
             raise InvalidToken(str(error)) from error
         if claims["exp"] + self._leeway < self._clock():

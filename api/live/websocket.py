@@ -11,10 +11,11 @@ from api.live.admission import subprotocol
 from api.live.closes import FAILED, LEFT, POLICY, TOO_BIG, TRY_LATER, Close, Refused
 from api.live.connection import Connection
 from api.live.gateway import Gateway
+from api.live.handshake import Handshake
 from api.live.rfc6455 import MAX_REASON
 from api.live.session import Session
 from api.live.websocket_wire import FRAMES_PER_SECOND, MAX_MESSAGE
-from streams import log, metrics
+from streams import log
 from tables.orders import StoreUnavailable
 
 TRANSPORT = "websocket"
@@ -25,24 +26,20 @@ _log = log.get(__name__)
 async def serve(socket: WebSocket, gateway: Gateway) -> None:
     """One WebSocket from handshake to close. A browser cannot see why a handshake was refused, so whoever may know is
     accepted first, and told by the close code."""
-    _hide_query(socket)
-    if not gateway.admission.origin_is_allowed(socket):
+    handshake = Handshake.of(socket.scope)
+    # Uvicorn logs the path of every WebSocket, accepted or refused: a ticket has no business in there.
+    socket.scope["query_string"] = b""
+    if not gateway.admission.origin_is_allowed(handshake):
         await socket.close(POLICY.code)  # before accepting: HTTP 403
         return
-    await socket.accept(subprotocol(socket))
+    await socket.accept(subprotocol(handshake))
     try:
-        session = await Session.open(gateway, TRANSPORT, socket)
+        session = await Session.open(gateway, TRANSPORT, handshake, socket.scope)
     except Refused as refused:
-        metrics.CUT.labels(TRANSPORT, refused.close.code).inc()
+        refused.close.count(TRANSPORT)
         await _close(socket, refused.close, refused.detail)
         return
     await _converse(socket, session)
-
-
-def _hide_query(socket: WebSocket) -> None:
-    """Uvicorn logs the path of every WebSocket, accepted or refused: a ticket has no business in there."""
-    assert socket.query_params is socket.query_params, "Starlette keeps what it has parsed"
-    socket.scope["query_string"] = b""
 
 
 async def _converse(socket: WebSocket, session: Session) -> None:

@@ -40,15 +40,19 @@ class Server:
     """Whether it collects its garbage on SIGUSR1."""
 
 
+def get(path: str, user: int) -> str:
+    """The beginning of a request with the user's token."""
+    token = issue_token(
+        lab.SECRET, audience="lacak", ttl=3600, now=int(time.time()), sub=str(user), scopes=["orders:read"]
+    )
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
+
+
 def lacak(transport: str, kind: str) -> Server:
     path = {"websocket": "/v1/live", "sse": "/v1/live/sse"}[transport]
 
     def ask(user: int, query: str) -> str:
-        token = issue_token(
-            lab.SECRET, audience="lacak", ttl=3600, now=int(time.time()), sub=str(user), scopes=["orders:read"]
-        )
-        head = f"GET {path}{query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n"
-        return head + (UPGRADE if transport == "websocket" else "") + "\r\n"
+        return get(path + query, user) + (UPGRADE if transport == "websocket" else "") + "\r\n"
 
     return Server(
         {"direct": "Lacak", "portable": "the same on any ASGI server"}[kind] + f", {transport}",
@@ -64,14 +68,14 @@ def lacak(transport: str, kind: str) -> Server:
 
 def centrifuge() -> Server:
     def asks(user: int) -> tuple[str, str, str, str]:
-        request = f"GET /connection/websocket?id={user} HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}\r\n"
+        request = get("/connection/websocket", user) + UPGRADE + "\r\n"
         subscription = {f"u:{user}": {"recover": True, "epoch": "{place}", "offset": 0}}
         resume = json.dumps({"id": 1, "connect": {"subs": subscription}}).replace('"offset": 0', '"offset": {count}')
         return request, json.dumps({"id": 1, "connect": {}}), request, resume
 
     return Server(
         "Centrifuge with history, websocket",
-        lambda port, feed: ["env", "GOMAXPROCS=1", str(MADE / "centrifuge"), str(port), feed],
+        lambda port, feed: ["env", "GOMAXPROCS=1", str(MADE / "centrifuge"), str(port), feed, lab.SECRET],
         asks,
         begun='"id":1',
         resumed='"id":1',

@@ -2,7 +2,10 @@ module lacak/bench/push/centrifuge
 
 go 1.26.0
 
-require github.com/centrifugal/centrifuge v0.40.1
+require (
+	github.com/centrifugal/centrifuge v0.40.1
+	github.com/golang-jwt/jwt/v5 v5.3.1
+)
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect

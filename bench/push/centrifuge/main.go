@@ -1,9 +1,9 @@
 // A server of the Centrifuge library, the engine of Centrifugo, for the push benchmark.
 //
-//	centrifuge PORT FEED
+//	centrifuge PORT FEED SECRET
 //
 // Each user has a channel with history, by which clients recover; messages come as load.c sends them, and must be JSON.
-// The user is who the path says: no token is checked.
+// The user is whom the bearer token names, signed with the secret (HS256).
 package main
 
 import (
@@ -19,10 +19,12 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/centrifugal/centrifuge"
+	"github.com/golang-jwt/jwt/v5"
 )
 
 const (
@@ -53,8 +55,18 @@ func main() {
 		ProcessCommandsOffReadLoop: true, // an idle connection holds no read buffer then
 		PingPongConfig:             centrifuge.PingPongConfig{PingInterval: -1},
 	})
+	secret := []byte(os.Args[3])
+	tokens := jwt.NewParser(
+		jwt.WithValidMethods([]string{"HS256"}), jwt.WithAudience("lacak"), jwt.WithExpirationRequired())
 	http.HandleFunc("/connection/websocket", func(w http.ResponseWriter, r *http.Request) {
-		who := &centrifuge.Credentials{UserID: r.URL.Query().Get("id")}
+		bearer := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		token, err := tokens.Parse(bearer, func(*jwt.Token) (any, error) { return secret, nil })
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusUnauthorized)
+			return
+		}
+		user, _ := token.Claims.GetSubject()
+		who := &centrifuge.Credentials{UserID: user}
 		sockets.ServeHTTP(w, r.WithContext(centrifuge.SetCredentials(r.Context(), who)))
 	})
 	feed, err := net.Listen("unix", os.Args[2])

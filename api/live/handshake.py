@@ -1,0 +1,39 @@
+"""What a request for a live connection says: the same for both transports, and for every server."""
+
+from collections.abc import Iterable
+
+from starlette.datastructures import QueryParams
+from starlette.requests import cookie_parser
+from starlette.types import Scope
+
+_NOTHING = QueryParams()
+
+
+class Handshake:
+    """`headers` as in ASGI: names in lower case; of a name that comes twice the first counts."""
+
+    __slots__ = ("_headers", "query")
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]], query: bytes) -> None:
+        self._headers = list(headers)
+        self.query = QueryParams(query.decode("latin-1")) if query else _NOTHING
+
+    @classmethod
+    def of(cls, scope: Scope) -> "Handshake":
+        """That of an ASGI connection."""
+        return cls(scope["headers"], scope["query_string"])
+
+    def header(self, name: bytes) -> str | None:
+        """A header's value."""
+        return next((value.decode("latin-1") for each, value in self._headers if each == name), None)
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """By name."""
+        return cookie_parser(self.header(b"cookie") or "")
+
+    @property
+    def subprotocols(self) -> list[str]:
+        """Those of WebSocket that the client offers, the one it likes best first."""
+        lines = [value.decode("latin-1") for name, value in self._headers if name == b"sec-websocket-protocol"]
+        return [one.strip() for line in lines for one in line.split(",")]
