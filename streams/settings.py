@@ -72,6 +72,10 @@ class Settings(BaseSettings):
     # Live push
     heartbeat: int = Field(25, ge=1, description="the heartbeat_seconds of hello")
     max_connections: int = Field(15_000, ge=1, description="of one gateway; one more is told to try later (1013, 503)")
+    connects_per_address: float = Field(
+        0, ge=0, description="new ones a second, 10 seconds' worth at once; one more is told to try later (0: no bound)"
+    )
+    trusted_proxies: str = Field("", description="comma-separated networks, whose X-Forwarded-For tells the address")
     connections_per_user: int = Field(10, ge=1, description="one more is closed with 4009")
     orders_per_connection: int = Field(200, ge=1, description="`id_order` a connection may name")
     ring_seconds: float = Field(600, gt=0, description="how long a change can be resumed")

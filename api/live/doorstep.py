@@ -64,6 +64,10 @@ class Doorstep(asyncio.Protocol):
         self._connections.discard(self)
         self._deadline.cancel()
 
+    def _handshake(self, request: "_Request") -> Handshake:
+        peer = self._transport.get_extra_info("peername")
+        return Handshake(request.headers, request.query, peer[0] if isinstance(peer, tuple) else "")
+
     def _hand_over(self, data: bytes, judged: Wanted | Refused | None = None) -> None:
         http = self._make()
         http.judged = judged
@@ -72,7 +76,7 @@ class Doorstep(asyncio.Protocol):
         http.data_received(data)
 
     def _open_websocket(self, request: "_Request", data: bytes) -> None:
-        handshake = Handshake(request.headers, request.query)
+        handshake = self._handshake(request)
         try:
             answer = switching(request.headers, subprotocol(handshake))
         except rfc6455.BadHandshake:
@@ -87,7 +91,7 @@ class Doorstep(asyncio.Protocol):
         open_websocket(self._gateway, handshake, wire)
 
     def _open_stream(self, request: "_Request", data: bytes) -> None:
-        handshake = Handshake(request.headers, request.query)
+        handshake = self._handshake(request)
         if not self._gateway.admission.origin_is_allowed(handshake):
             self._hand_over(data)
             return

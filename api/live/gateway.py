@@ -18,6 +18,7 @@ from api.live.consumer import ChangesConsumer
 from api.live.frames import Frame
 from api.live.handshake import Handshake
 from api.live.hub import Hub, Joined
+from api.live.rate import ConnectRate
 from api.live.snapshot import Snapshots
 from api.live.tickets import Pass, Tickets
 from api.services import wall_clock
@@ -61,6 +62,7 @@ class Gateway:
         self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user, BEATS)
         self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds)
         self.admission = Admission(settings, auth, self.tickets)
+        self._rate = ConnectRate(settings.connects_per_address, settings.trusted_proxies)
         self._snapshots = Snapshots(orders, clock)
         self._consumer = ChangesConsumer(settings, self.hub, clock)
         self._tasks: list[asyncio.Task[None]] = []
@@ -103,6 +105,7 @@ class Gateway:
 
     def wanted(self, handshake: Handshake, cookie: bool = False) -> Wanted:
         """Reads a handshake; raises Refused."""
+        self._rate.check(handshake)
         holder, orders = self.admission.holder(handshake, cookie), self.admission.orders(handshake)
         self._can_take()
         token = self.admission.cursor(handshake)

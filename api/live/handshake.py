@@ -10,18 +10,19 @@ _NOTHING = QueryParams()
 
 
 class Handshake:
-    """`headers` as in ASGI: names in lower case; of a name that comes twice the first counts."""
+    """`headers` as in ASGI: names in lower case; of a name that comes twice the first counts. `peer`: the address that
+    the socket is connected to."""
 
-    __slots__ = ("_headers", "query")
+    __slots__ = ("_headers", "peer", "query")
 
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]], query: bytes) -> None:
-        self._headers = list(headers)
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]], query: bytes, peer: str) -> None:
+        self._headers, self.peer = list(headers), peer
         self.query = QueryParams(query.decode("latin-1")) if query else _NOTHING
 
     @classmethod
     def of(cls, scope: Scope) -> "Handshake":
         """That of an ASGI connection."""
-        return cls(scope["headers"], scope["query_string"])
+        return cls(scope["headers"], scope["query_string"], (scope.get("client") or ("",))[0])
 
     def header(self, name: bytes) -> str | None:
         """A header's value."""

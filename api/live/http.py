@@ -57,7 +57,7 @@ class LiveHttp(LeavingHttp):
         )
 
     def _open_stream(self) -> None:
-        handshake = Handshake(self.headers, self._query())
+        handshake = self._handshake()
         try:
             if not self.gateway.admission.origin_is_allowed(handshake):
                 raise Problem(FORBIDDEN, ELSEWHERE)
@@ -96,7 +96,7 @@ class LiveHttp(LeavingHttp):
         if self.url.partition(b"?")[0] != LIVE.encode():
             super().handle_websocket_upgrade()
             return
-        handshake = Handshake(self.headers, self._query())
+        handshake = self._handshake()
         if not self.gateway.admission.origin_is_allowed(handshake):
             self.refuse(Problem(FORBIDDEN, ELSEWHERE))
         elif (wire := self.switch(LiveWebSocket, subprotocol(handshake))) is not None:
@@ -104,8 +104,9 @@ class LiveHttp(LeavingHttp):
 
     # -- both
 
-    def _query(self) -> bytes:
-        return self.url.partition(b"?")[2].partition(b"#")[0]
+    def _handshake(self) -> Handshake:
+        query = self.url.partition(b"?")[2].partition(b"#")[0]
+        return Handshake(self.headers, query, self.client[0] if self.client else "")
 
 
 class _Opening:

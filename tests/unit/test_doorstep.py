@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 import uvicorn
@@ -43,8 +44,8 @@ SEEN = "?cursor=" + cursor.encode(Position("I", MINE, 0))
 Ask = Callable[..., Awaitable[bytes]]
 
 
-def a_gateway() -> Gateway:
-    settings = Settings(_env_file=None, jwt_secret=SECRET)  # type: ignore[call-arg]
+def a_gateway(**more: Any) -> Gateway:
+    settings = Settings(_env_file=None, jwt_secret=SECRET, **more)
     gateway = Gateway(settings, MemoryOrders, Authenticator(SECRET, "lacak", 5))
     gateway.hub.begin(Ring("I", dict.fromkeys(range(4), 0), 600, 10**9))
     _, value = record(change("in_transit", 3, USER))
@@ -148,6 +149,15 @@ async def test_a_ticket_is_judged_once_though_the_stream_needs_a_snapshot() -> N
         first, second = await ask(head(f"{STREAM}?ticket={ticket}")), await ask(head(f"{STREAM}?ticket={ticket}"))
     assert first.startswith(b"HTTP/1.1 200") and b"event: snapshot" in first
     assert second.startswith(b"HTTP/1.1 401")
+
+
+async def test_an_address_that_connects_too_often_is_told_to_try_later() -> None:
+    async with served(a_gateway(connects_per_address=0.2)) as (ask, _):
+        taken = [await ask(head(LIVE + SEEN, UPGRADE, BEARER)), await ask(head(STREAM + SEEN, BEARER))]
+        refused = [await ask(head(LIVE + SEEN, UPGRADE, BEARER)), await ask(head(STREAM + SEEN, BEARER))]
+    assert all(b'"resumed":true' in each for each in taken)
+    assert b"HTTP/1.1 101" in refused[0] and (1013).to_bytes(2, "big") + b"too many" in refused[0]
+    assert b"HTTP/1.1 503" in refused[1] and b"retry-after" in refused[1].lower()
 
 
 async def test_who_says_nothing_is_closed_when_the_server_goes() -> None:
