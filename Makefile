@@ -44,8 +44,9 @@ conformance: .venv/ready ## our WebSocket protocol before Autobahn's cases, and 
 	PYTHONPATH=. $(BIN)/python tests/conformance/autobahn.py
 	FUZZ_INPUTS=34000 $(PYTEST) tests/unit/test_rfc6455.py
 
-soak: .venv/ready ## 5,000 live clients, cut at random, while their gateways are killed and restarted: nobody misses anything
+soak: .venv/ready tools ## 5,000 live clients, cut at random, while their gateways are killed and restarted: none misses anything
 	$(BIN)/python tests/soak/soak.py
+	$(BIN)/python tests/soak/rolling.py
 
 check: .venv/ready ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .
@@ -64,6 +65,7 @@ bench: .venv/ready ## the benchmarks
 
 bench-push: .venv/ready ## what a live connection costs the gateway
 	$(BIN)/python bench/push/run.py
+	$(BIN)/python bench/push/stalled.py
 
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi

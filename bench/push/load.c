@@ -13,6 +13,8 @@
 //   connect WINDOW        all of them, so many handshakes at once
 //   flood SECONDS WINDOW  messages to one after the other, so many under way
 //   rate PER_SECOND SECONDS
+//   stall SECONDS SOME ON  the same at STEADY a second, to all but SOME, which meanwhile are sent PESTERED a second each and
+//                          read them (ON 0) or read nothing (ON 1); then they are cut, and connect anew
 //   fanout COUNT USER     so many messages to that user (4294967295: to all), each of which all connections get
 //   storm MISSED WINDOW   all are cut, miss so many each, and come back
 #define _GNU_SOURCE
@@ -33,6 +35,7 @@
 #include <unistd.h>
 
 enum { ADDRESSES = 20, DIGITS = 19, TAIL = 128, PLACE_SIZE = 160, BUFFER = 1 << 18, PATIENCE = 60 };
+enum { STEADY = 2000, PESTERED = 60 };
 typedef enum { CLOSED, CONNECTING, ASKED, GREETED, IN } State;
 
 typedef struct {
@@ -48,7 +51,7 @@ typedef struct {
     char tail[TAIL];  // the end of what was read: a text may be cut anywhere
     uint32_t tail_size;
     char place[PLACE_SIZE];
-    int resuming, full;
+    int resuming, full, apart;  // apart: what it gets is not counted
 } Client;
 
 static Client *clients;
@@ -173,6 +176,7 @@ static void ask(int n) {
 static void got(Client *c, const char *digits) {
     uint64_t at = 0;
     for (int n = 0; n < DIGITS; n++) at = at * 10 + digits[n] - '0';
+    if (c->apart) return;
     last = now();
     received++, c->received++, c->count++;
     if (expected && c->received == (uint32_t)expected && !c->full) c->full = 1, full++;
@@ -230,6 +234,14 @@ static void step(int timeout) {
     }
 }
 
+static void until_in(void) {
+    uint64_t end = now() + PATIENCE * 1000000000ull;
+    while (waiting) {
+        step(100);
+        if (now() > end) die("not all were let in");
+    }
+}
+
 static void connect_all(int window) {
     uint64_t end = now() + PATIENCE * 1000000000ull;
     for (int n = 0; n < count;) {
@@ -237,10 +249,7 @@ static void connect_all(int window) {
         step(100);
         if (now() > end) die("not all were let in");
     }
-    while (waiting) {
-        step(100);
-        if (now() > end) die("not all were let in");
-    }
+    until_in();
 }
 
 static void until_received(uint64_t all) {
@@ -269,10 +278,11 @@ static void answer(double seconds, uint64_t messages) {
     latency_count = measuring = 0;
 }
 
-// To one after the other.
+// To one after the other, of those that are not apart.
 static void publish_next(void) {
     static int n = -1;
-    n = (n + 1) % count;
+    do n = (n + 1) % count;
+    while (clients[n].apart);
     publish(&clients[n], clients[n].user);
 }
 
@@ -300,6 +310,30 @@ static void rate(double per_second, double seconds) {
     }
     until_received(sent);
     answer((now() - began) / 1e9, received - before);
+}
+
+static void stall(double seconds, int some, int on) {
+    for (int n = 0; n < some; n++) {
+        clients[n].apart = 1;
+        if (on) epoll_ctl(epoll, EPOLL_CTL_DEL, clients[n].fd, 0);
+    }
+    uint64_t before = received, began = now(), total = STEADY * seconds, pestered = 0;
+    sent = received;
+    measuring = 1;
+    for (uint64_t done = 0; done < total;) {
+        double passed = (now() - began) / 1e9;
+        for (; done < passed * STEADY && done < total; done++) publish_next();
+        for (; pestered < passed * PESTERED * some; pestered++, sent--)
+            publish(&clients[pestered % some], clients[pestered % some].user);
+        step(1);
+    }
+    until_received(sent);
+    answer((now() - began) / 1e9, received - before);
+    following = 1;
+    for (int n = 0; n < some; n++) close(clients[n].fd), open_client(n), waiting++;
+    until_in();
+    following = 0;
+    for (int n = 0; n < some; n++) clients[n].apart = 0;
 }
 
 static void fanout(int messages, uint32_t user) {
@@ -351,13 +385,14 @@ int main(int argc, char **argv) {
     char line[256];
     while (fgets(line, sizeof line, stdin)) {
         double a = 0;
-        unsigned b = 0;
+        unsigned b = 0, on = 0;
         char what[16] = "";
-        sscanf(line, "%15s %lf %u", what, &a, &b);
+        sscanf(line, "%15s %lf %u %u", what, &a, &b, &on);
         uint64_t began = now();
         if (!strcmp(what, "connect")) following = 1, connect_all(a), following = 0, answer((now() - began) / 1e9, 0);
         else if (!strcmp(what, "flood")) flood(a, b);
         else if (!strcmp(what, "rate")) rate(a, b);
+        else if (!strcmp(what, "stall")) stall(a, b, on);
         else if (!strcmp(what, "fanout")) fanout(a, b);
         else if (!strcmp(what, "storm")) storm(a, b);
         else return 2;

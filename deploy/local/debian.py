@@ -7,7 +7,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-PACKAGES = {"chromium": "chromium", "node": "nodejs", "npm": "npm", "kcat": "kcat", "cc": "gcc"}
+PACKAGES = {"chromium": "chromium", "node": "nodejs", "npm": "npm", "kcat": "kcat", "cc": "gcc", "haproxy": "haproxy"}
 """Debian's package for each program."""
 HEADERS = "python3-dev"
 """What a compiler needs besides; with libc's."""

@@ -123,6 +123,7 @@ class Link(asyncio.Protocol):
             if not self.begun:
                 self.cut()
                 return
+            self._customer.crowd.opened.append(asyncio.get_running_loop().time())
         self._data = self.read(self._data)
 
     def read(self, data: bytes) -> bytes:
@@ -168,10 +169,12 @@ class Stream(Link):
 
 
 class Crowd:
-    """All customers; `count` of what happened, `faults` by kind with a sentence each."""
+    """All customers; `count` of what happened, `faults` by kind with a sentence each, `opened` when connections were
+    let in (by the loop's clock)."""
 
     def __init__(self, ports: Sequence[int], tokens: dict[int, str]) -> None:
         self.ports, self.count = ports, Counter[str]()
+        self.opened: list[float] = []
         self.faults: dict[str, list[str]] = {"gaps": [], "reversals": [], "lost": []}
         kinds = ("websocket", "sse")
         self.customers = [Customer(self, user, token, kinds[n % 2]) for n, (user, token) in enumerate(tokens.items())]
@@ -203,6 +206,12 @@ class Crowd:
                     link.cut()
                     self.count["cut"] += 1
             await asyncio.sleep(0.01)
+
+    def cut_all(self) -> None:
+        """All at once."""
+        for customer in self.customers:
+            if customer.link is not None:
+                customer.link.cut()
 
     async def until_shown(self, versions: dict[int, int], seconds: float) -> None:
         """Each is shown its order's last version; whoever is not in that time has lost something in silence."""

@@ -118,6 +118,15 @@ def at_rest(settings: Settings) -> dict[int, int]:
     return now
 
 
+def tokens(settings: Settings, size: Size) -> dict[int, str]:
+    """Each user's."""
+    now, secret = int(time.time()), settings.jwt_secret
+    return {
+        user: issue_token(secret, audience="lacak", ttl=3600, now=now, sub=str(user), scopes=["orders:read"])
+        for user in size.users
+    }
+
+
 async def soak(settings: Settings, size: Size) -> Crowd:
     """The whole story, on these servers."""
     ports = [free_port(), free_port()]
@@ -125,17 +134,11 @@ async def soak(settings: Settings, size: Size) -> Crowd:
     one, two = (
         Process("gateway", settings.model_copy(update={**ours, "http_port": port}), f"gateway-{port}") for port in ports
     )
-    tokens = {
-        user: issue_token(
-            settings.jwt_secret, audience="lacak", ttl=3600, now=int(time.time()), sub=str(user), scopes=["orders:read"]
-        )
-        for user in size.users
-    }
     with ExitStack() as held:
         held.enter_context(running(Process("track", settings), one, two))
         await asyncio.to_thread(place, settings, size)
         await asyncio.to_thread(until, lambda: all(ready(f"http://127.0.0.1:{port}") for port in ports))
-        crowd = Crowd(ports, tokens)
+        crowd = Crowd(ports, tokens(settings, size))
         try:
             await crowd.arrive(ARRIVALS)
             with updates(settings, size):
@@ -163,6 +166,18 @@ async def restart(gateway: Process, after: float) -> None:
     gateway.start()
 
 
+@contextmanager
+def on_servers() -> Iterator[Settings]:
+    """A Kafka and a Cassandra of our own, and a Lacak on them that is not started."""
+    raise_file_limit()
+    with TemporaryDirectory(prefix="lacak-soak-") as folder:
+        own = stack.start_servers(Path(folder) / "servers")
+        try:
+            yield fresh_settings(own, Path(folder), partitions=12)
+        finally:
+            own.stop()
+
+
 def report(crowd: Crowd) -> int:
     """Prints what happened; how many faults there were."""
     for name, number in sorted(crowd.count.items()):
@@ -178,14 +193,8 @@ def main() -> int:
     for name, default in (("clients", 5000), ("cuts", 300), ("seconds", 60), ("rate", 200)):
         parser.add_argument(f"--{name}", type=int, default=default)
     size = Size(**vars(parser.parse_args()))
-    raise_file_limit()
-    with TemporaryDirectory(prefix="lacak-soak-") as folder:
-        own = stack.start_servers(Path(folder) / "servers")
-        try:
-            settings = fresh_settings(own, Path(folder), partitions=12)
-            return 1 if report(uvloop.run(soak(settings, size))) else 0
-        finally:
-            own.stop()
+    with on_servers() as settings:
+        return 1 if report(uvloop.run(soak(settings, size))) else 0
 
 
 if __name__ == "__main__":
