@@ -6,10 +6,13 @@ from contextlib import suppress
 
 
 class Proxy:
-    """Listens on a port of its own and passes bytes on. `url` is where clients go."""
+    """Listens on a port of its own and passes bytes on. `url` is where clients go.
 
-    def __init__(self, host: str, port: int, *, block_websockets: bool = False) -> None:
-        self._upstream, self._block = (host, port), block_websockets
+    `websockets`: whether they "pass", are "refused", or are "swallowed": not a word comes back.
+    """
+
+    def __init__(self, host: str, port: int, *, websockets: str = "pass") -> None:
+        self._upstream, self._websockets = (host, port), websockets
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self.cuts = 0
@@ -48,9 +51,11 @@ class Proxy:
         with client, suppress(OSError):  # also when the server is not there
             while b"\r\n\r\n" not in head and (data := client.recv(65536)):
                 head += data
-            if self._block and b"upgrade: websocket" in head.lower():
-                client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-                client.close()
+            if self._websockets != "pass" and b"upgrade: websocket" in head.lower():
+                if self._websockets == "refused":
+                    client.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                else:
+                    client.recv(1)  # until the client has enough of it
                 return
             server = socket.create_connection(self._upstream)
             self._open |= {client, server}

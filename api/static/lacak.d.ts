@@ -88,6 +88,9 @@ export interface LiveOptions {
   backoff?: Partial<Backoff>;
   /** How long a ticket, and then `hello`, may take. Default 8,000. */
   helloMs?: number;
+  /** How long the first WebSocket may take before SSE is tried instead; once one has said `hello`, it is `helloMs`.
+   * Default 2,500. */
+  firstHelloMs?: number;
   /** While SSE works, the first reconnect after this tries a WebSocket again. Default 300,000. */
   retryWebSocketMs?: number;
   /** The least recently changed orders beyond this many are forgotten. Default 2,000. */

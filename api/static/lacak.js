@@ -48,6 +48,7 @@ const DEFAULTS = {
   /** @type {Backoff} */
   backoff: { baseMs: 500, capMs: 30_000, laterMs: 5_000, stableMs: 10_000 },
   helloMs: 8_000,
+  firstHelloMs: 2_500,
   retryWebSocketMs: 300_000,
   maxOrders: 2_000,
   random: Math.random,
@@ -126,6 +127,7 @@ export class LiveOrders {
   #attempt = 0;
   #refusals = 0; // of tickets and tokens, in a row
   #sseUntil = 0; // until then no WebSocket is tried
+  #proven = false; // a WebSocket has said hello on this network: one that is slow now is only slow
   /** @type {(() => void) | undefined} */
   #unlisten;
 
@@ -187,7 +189,7 @@ export class LiveOrders {
     if (ticket === undefined || turn !== this.#turn) return;
     this.counts.connections += 1;
     const sink = this.#sink(turn);
-    this.#silence(this.options.helloMs, turn);
+    this.#silence(this.#helloMs(transport), turn);
     try {
       this.#close = this.#open(transport, this.#url(ticket), sink);
     } catch (error) {
@@ -200,6 +202,13 @@ export class LiveOrders {
     return transport === "websocket"
       ? overWebSocket(this.options.WebSocket ?? globalThis.WebSocket, url, sink)
       : overEventSource(this.options.EventSource ?? globalThis.EventSource, url, sink);
+  }
+
+  /** Who drops a WebSocket's handshake without a word must not cost the first visitor 8 s.
+   * @param {Transport} transport */
+  #helloMs(transport) {
+    const { transport: asked, helloMs, firstHelloMs } = this.options;
+    return transport === "websocket" && asked === "auto" && !this.#proven ? Math.min(firstHelloMs, helloMs) : helloMs;
   }
 
   /** Undefined: there is none, and that is dealt with.
@@ -274,6 +283,7 @@ export class LiveOrders {
     this.#heartbeatMs = seconds * 1000;
     this.#silence(SILENT_HEARTBEATS * this.#heartbeatMs, this.#turn);
     const { transport } = this.state;
+    if (transport === "websocket") this.#proven = true;
     const due = this.#sseUntil <= this.#liveAt;
     if (transport === "sse" && due) this.#sseUntil = this.#liveAt + this.options.retryWebSocketMs;
     this.#tell("live", { transport });
@@ -396,6 +406,7 @@ export class LiveOrders {
     const { window, document } = this.options.page ?? globalThis;
     const online = () => {
       this.#sseUntil = 0; // another network may let WebSockets through
+      this.#proven = false; // or not
       this.#attempt = 0;
       if (!this.#patient) this.#soon();
     };

@@ -14,7 +14,7 @@ HEADERS = "python3-dev"
 
 
 def main() -> int:
-    missing = [package for program, package in PACKAGES.items() if not shutil.which(program)]
+    missing = [package for program, package in PACKAGES.items() if not where(program)]
     if not Path(sysconfig.get_path("include"), "Python.h").exists():
         missing.append(HEADERS)
     if not missing:
@@ -30,6 +30,11 @@ def main() -> int:
         if code := subprocess.run([*become, *step], env=environment).returncode:
             return code
     return 0
+
+
+def where(program: str) -> str | None:
+    """Its path; servers are in /usr/sbin, which is not in everybody's PATH."""
+    return shutil.which(program) or shutil.which(program, path="/usr/sbin")
 
 
 def privileges() -> list[str] | None:

@@ -28,6 +28,7 @@ from soak import ARRIVALS, SETTLE, Size, at_rest, on_servers, place, report, tok
 import uvloop  # noqa: E402
 
 from crowd import Crowd  # noqa: E402
+from deploy.local.debian import where  # noqa: E402
 from lacak import ready  # noqa: E402
 from plot import bars  # noqa: E402
 from processes import Process, free_port, running, until  # noqa: E402
@@ -70,7 +71,9 @@ class Story:
 def haproxy(port: int, gateways: Sequence[int]) -> Iterator[None]:
     """HAProxy before two gateways."""
     environment = {"PORT": str(port), "GATEWAY_1": str(gateways[0]), "GATEWAY_2": str(gateways[1])}
-    child = subprocess.Popen(["haproxy", "-db", "-f", HERE / "haproxy.cfg"], env={**os.environ, **environment})
+    child = subprocess.Popen(
+        [where("haproxy") or "haproxy", "-db", "-f", HERE / "haproxy.cfg"], env={**os.environ, **environment}
+    )
     try:
         until(lambda: ready(f"http://127.0.0.1:{port}"), 10, "HAProxy is there")
         yield

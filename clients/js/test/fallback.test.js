@@ -37,6 +37,20 @@ test("a WebSocket that says nothing leads to SSE", async (t) => {
   await silent.closed;
 });
 
+test("the first WebSocket gets less time for its hello than one that comes back", async (t) => {
+  const peer = await startPeer(t);
+  startClient(t, peer, { firstHelloMs: 100, helloMs: 60_000 });
+  await peer.next();
+  assert.equal((await peer.next()).transport, "sse");
+
+  const proven = await startPeer(t);
+  startClient(t, proven, { firstHelloMs: 100, helloMs: 60_000 });
+  (await greeted(proven)).cut();
+  assert.equal((await proven.next()).transport, "websocket");
+  await sleep(300);
+  assert.equal(proven.count("sse"), 0);
+});
+
 test("a WebSocket that our server closes before hello does not", async (t) => {
   const peer = await startPeer(t);
   startClient(t, peer);
