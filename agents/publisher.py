@@ -9,7 +9,6 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
@@ -17,13 +16,12 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from streams import metrics
-from streams.kafka import producer
+from streams.kafka import close, producer, stuck_seconds
 from streams.log import get
 from streams.messages import Headers
 from streams.settings import Settings
 
 log = get(__name__)
-STOP_SECONDS = 2
 BATCH_BYTES = 64 * 1024
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 
@@ -68,16 +66,9 @@ class Session:
             self._waiting.discard(patience)
 
     async def close(self) -> None:
-        """Stops the producer; one that cannot flush is torn down, or its sender would go on for ever. What is not
-        confirmed by then may or may not be written, and whoever waits for it is told."""
+        """Closes the producer. What is not confirmed by then may or may not be written, and whoever waits is told."""
         self._closed = True
-        with suppress(KafkaError, OSError):
-            try:
-                await asyncio.wait_for(self._producer.stop(), STOP_SECONDS)
-            except TimeoutError:
-                for part in (self._producer.client, self._producer._sender):
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(part.close(), STOP_SECONDS)
+        await close(self._producer)
         for patience in self._waiting:
             patience.reschedule(0)
         self._waiting.clear()
@@ -94,8 +85,7 @@ class Publisher:
         self._settings, self._client_id = settings, client_id
         self._session: Session | None = None
         self._renewing = asyncio.Lock()
-        # A producer that confirms nothing for so long, and is full, has Kafka away or is stuck: a new one does no harm.
-        self._stuck_seconds = 2 * settings.kafka_request_timeout
+        self._stuck_seconds = stuck_seconds(settings)
         self._confirmed_at = 0.0
 
     async def publish(self, records: Iterable[Outgoing]) -> None:

@@ -5,7 +5,6 @@ of Kafka and says so: `ready` is False, and nothing is taken.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +19,6 @@ from streams.topics import Topic
 
 LINGER_MS = 2
 PROBE_SECONDS = 2.0
-CLOSE_SECONDS = 2.0  # when the requests have their answers: nobody was promised what is still unconfirmed
 _RETRY_SECONDS = 1.0
 
 _log = log.get(__name__)
@@ -44,6 +42,8 @@ class Intake:
         self._producer: AIOKafkaProducer | None = None
         self._task: asyncio.Task[None] | None = None
         self.ready = False
+        self._stuck_seconds = kafka.stuck_seconds(settings)
+        self._silent_since: float | None = None  # since the last confirmation, when a record first waited in vain
 
     @property
     def failed(self) -> bool:
@@ -54,11 +54,12 @@ class Intake:
         self._task = background.start(self._keep_connected(), "intake")
 
     async def stop(self) -> None:
-        """Sends what is under way, for CLOSE_SECONDS at most, and closes."""
+        """Sends what is under way, for a moment, and closes: all requests have their answers, and nobody was promised
+        what is still unconfirmed."""
         await background.stop(self._task)
         self.ready = False
         if self._producer is not None:
-            await self._close(self._producer)
+            await kafka.close(self._producer)
             self._producer = None
 
     async def take(self, records: Sequence[Record]) -> list[bool]:
@@ -90,6 +91,7 @@ class Intake:
                 await asyncio.wait(sent)
         except TimeoutError:
             _log.warning("kafka_timeout", topic=topic, records=len(indexes))
+            self._waited_in_vain(producer)
         except KafkaError as error:
             self._refused(producer, topic, error)
         for index, confirmed in zip(indexes, sent, strict=False):
@@ -105,6 +107,7 @@ class Intake:
         if error is not None:
             raise error
         metrics.ACCEPTED.labels(topic).inc()
+        self._silent_since = None
         return True
 
     async def _append(self, producer: AIOKafkaProducer, record: Record) -> "asyncio.Future[object]":
@@ -118,8 +121,19 @@ class Intake:
     def _refused(self, producer: AIOKafkaProducer, topic: str, error: KafkaError) -> None:
         """An idempotent producer that lost its sequence (or its epoch) never sends again: another takes its place."""
         _log.warning("kafka_refused", topic=topic, error=repr(error))
-        if not error.retriable and self._producer is producer:
-            self._producer, self.ready = None, False
+        if not error.retriable:
+            self._renew(producer)
+
+    def _waited_in_vain(self, producer: AIOKafkaProducer) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._silent_since is None:
+            self._silent_since = now
+        if now - self._silent_since > self._stuck_seconds:
+            self._renew(producer)
+
+    def _renew(self, producer: AIOKafkaProducer) -> None:
+        if self._producer is producer:
+            self._producer, self.ready, self._silent_since = None, False, None
             metrics.RETRIES.labels("kafka").inc()
 
     async def _keep_connected(self) -> None:
@@ -127,7 +141,7 @@ class Intake:
         while True:
             if self._producer is None:
                 if opened is not None:
-                    await self._close(opened)
+                    await kafka.close(opened)
                 opened = self._producer = await self._open()
             self.ready = opened is not None and self._producer is opened and await self._answers(opened)
             await asyncio.sleep(PROBE_SECONDS if self.ready else _RETRY_SECONDS)
@@ -142,10 +156,10 @@ class Intake:
         except (KafkaError, OSError, TimeoutError) as error:
             _log.warning("kafka_away", bootstrap=self._settings.kafka_bootstrap, error=repr(error))
             metrics.RETRIES.labels("kafka").inc()
-            await self._close(producer)
+            await kafka.close(producer)
             return None
         except asyncio.CancelledError:
-            await self._close(producer)
+            await kafka.close(producer)
             raise
         _log.info("kafka_connected", bootstrap=self._settings.kafka_bootstrap)
         return producer
@@ -164,11 +178,3 @@ class Intake:
                 return bool(await producer.client.force_metadata_update())
         except (KafkaError, OSError, TimeoutError):
             return False
-
-    async def _close(self, producer: AIOKafkaProducer) -> None:
-        with contextlib.suppress(KafkaError, OSError):
-            try:
-                async with asyncio.timeout(CLOSE_SECONDS):
-                    await producer.stop()
-            except TimeoutError:
-                await producer.client.close()

@@ -1,17 +1,20 @@
 """How Lacak talks to Kafka besides Faust: producers with the right promises, and the topics made or checked."""
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 
 from streams import topics
 from streams.settings import Settings
 
+CLOSE_SECONDS = 2.0
 # A rejected record of 2 MiB with its headers must fit into one request.
 MAX_REQUEST = topics.REJECTED.max_message_bytes + 64 * 1024
 
@@ -42,6 +45,23 @@ def producer(settings: Settings, client_id: str, **options: Any) -> AIOKafkaProd
         request_timeout_ms=int(settings.kafka_request_timeout * 1000),
         **options,
     )
+
+
+async def close(producer: AIOKafkaProducer) -> None:
+    """Stops a producer. One that cannot flush in CLOSE_SECONDS is torn down, or its sender would go on for ever; what
+    is not confirmed by then may or may not be written."""
+    with suppress(KafkaError, OSError):
+        try:
+            await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
+        except TimeoutError:
+            for part in (producer.client, producer._sender):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(part.close(), CLOSE_SECONDS)
+
+
+def stuck_seconds(settings: Settings) -> float:
+    """A producer that confirms nothing for so long has Kafka away, or is stuck: a new one does no harm."""
+    return 2 * settings.kafka_request_timeout
 
 
 def client(settings: Settings, client_id: str) -> AIOKafkaClient:

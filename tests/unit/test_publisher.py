@@ -148,7 +148,7 @@ async def test_who_waits_for_a_producer_that_is_closed_is_told(
     kind: type[Forgetful], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Aiokafka forgets them: a partition whose update waited so stood still until a restart."""
-    monkeypatch.setattr(publisher, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr("streams.kafka.CLOSE_SECONDS", 0.05)
     old = kind()
     session = Session(old)  # type: ignore[arg-type]
     batch = old.accumulator.create_builder()
