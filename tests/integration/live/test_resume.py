@@ -55,7 +55,12 @@ async def read_with_cuts(clients: list[Any], user: int, wanted: set[tuple[int, i
     return seen
 
 
-@pytest.mark.parametrize("which", [["websocket"], ["sse"], ["websocket", "sse"]], ids="+".join)
+@pytest.mark.parametrize(
+    ("portable", "which"),
+    [(False, ["websocket"]), (False, ["sse"]), (False, ["websocket", "sse"]), (True, ["websocket", "sse"])],
+    indirect=["portable"],
+    ids=["direct-websocket", "direct-sse", "direct-both", "portable-both"],
+)
 async def test_cut_at_random_points_in_100_changes_none_is_missing_and_none_comes_twice(
     which: list[str], gateway: Rest, other_gateway: Rest, user: int
 ) -> None:

@@ -58,6 +58,7 @@ async def test_it_shows_open_orders_and_those_that_ended_in_24_hours(transport: 
     assert ids(narrowed) == [new.id_order]
 
 
+@pytest.mark.parametrize("portable", [False], indirect=True, ids=["direct"])  # the transport has no part in it
 async def test_it_pages_through_many_orders(gateway: Rest, user: int) -> None:
     orders = [replace(an_order_of(user), placed_at=an_order_of(user).placed_at - n) for n in range(450)]
     await store(gateway.settings, *map(is_open, orders))
