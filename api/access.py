@@ -11,6 +11,7 @@ from api.problem_types import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED
 from api.problems import Problem
 
 BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A JWT; `lacak token` makes one.")
+INVALID_TOKEN = 'Bearer realm="lacak", error="invalid_token"'
 
 
 def caller_of(request: Request) -> Caller:
@@ -25,8 +26,7 @@ def caller_of(request: Request) -> Caller:
     try:
         request.state.caller = caller = authenticator.verify(token.strip())
     except InvalidToken as error:
-        challenge = 'Bearer realm="lacak", error="invalid_token"'
-        raise Problem(UNAUTHENTICATED, str(error), headers={"WWW-Authenticate": challenge}) from error
+        raise Problem(UNAUTHENTICATED, str(error), headers={"WWW-Authenticate": INVALID_TOKEN}) from error
     return caller
 
 

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query, Request, Security, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Security, WebSocket
 from fastapi.responses import Response
 
 from api import answers
-from api.access import Requires
+from api.access import INVALID_TOKEN, Requires
 from api.auth import ORDERS_READ, Caller
 from api.live import sse, websocket
 from api.live.admission import COOKIE, pass_of
@@ -55,6 +55,14 @@ def live_routes(gateway: Gateway) -> APIRouter:
     router = APIRouter(tags=["live"], lifespan=_reachable)
     sse.say_goodbye_ourselves()
 
+    async def lasting(holder: Holder) -> Pass:
+        """No connection outlives its token, whatever the leeway: told here, the client gets a new one at once."""
+        if not gateway.remaining(holder):
+            raise Problem(UNAUTHENTICATED, "expired", headers={"WWW-Authenticate": INVALID_TOKEN})
+        return holder
+
+    Lasting = Annotated[Pass, Depends(lasting)]
+
     @router.websocket(LIVE)
     async def live(socket: WebSocket) -> None:
         await websocket.serve(socket, gateway)
@@ -78,7 +86,7 @@ def live_routes(gateway: Gateway) -> APIRouter:
         return await sse.serve(request, gateway)
 
     @router.post(f"{LIVE}/tickets", response_model=Ticket, summary="A ticket to connect with", responses=_DENIED)
-    async def ticket(holder: Holder) -> Json:
+    async def ticket(holder: Lasting) -> Json:
         """For browsers, which can send no header with a WebSocket."""
         content = {"ticket": gateway.tickets.ticket(holder), "expires_in": TICKET_SECONDS}
         return Json(content, headers=NOT_STORED)
@@ -90,7 +98,7 @@ def live_routes(gateway: Gateway) -> APIRouter:
         summary="A cookie with which a plain EventSource connects and resumes",
         responses=_DENIED,
     )
-    async def session(holder: Holder) -> Response:
+    async def session(holder: Lasting) -> Response:
         """The cookie is good as long as the token."""
         response = Response(status_code=204, headers=NOT_STORED)
         response.set_cookie(

@@ -84,7 +84,7 @@ def test_a_status_change_arrives_in_the_page_over_websocket(lacak: Lacak, page: 
     card(page, another, "placed")
 
 
-@pytest.mark.parametrize(("user", "how"), [(102, "refused"), (112, "swallowed")])
+@pytest.mark.parametrize(("user", "how"), [(102, "refused"), (113, "swallowed")])
 def test_it_arrives_over_sse_where_websockets_are_blocked(lacak: Lacak, page: Page, user: int, how: str) -> None:
     id_order = placed(lacak, user)
     with Proxy(lacak.settings.http_host, lacak.settings.http_port, websockets=how) as network:

@@ -126,6 +126,15 @@ async def test_without_a_good_ticket_or_token_the_answer_is_4001_or_401(gateway:
     problem(gateway.client.post("/v1/live/session", headers=expired), 401, "unauthenticated")
 
 
+async def test_a_token_that_has_just_expired_gets_no_ticket_though_clocks_may_differ(gateway: Rest, user: int) -> None:
+    """With one the connection would be refused, and a browser could not see why."""
+    within_the_leeway = bearer(gateway.settings, user, ttl=-1)
+    for path in ("tickets", "session"):
+        refused = gateway.client.post(f"/v1/live/{path}", headers=within_the_leeway)
+        problem(refused, 401, "unauthenticated")
+        assert 'error="invalid_token"' in refused.headers["www-authenticate"]
+
+
 async def test_without_the_scope_or_a_user_the_answer_is_4003_or_403(gateway: Rest, user: int) -> None:
     no_scope = bearer(gateway.settings, user, scopes=["orders:write"])
     no_user = bearer(gateway.settings, "a-shop")
