@@ -4,6 +4,7 @@ python hatch_build.py    in this tree, and an error when it cannot
 """
 
 import sys
+from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -16,17 +17,18 @@ except ImportError:  # to compile it is not needed
 MODULES = {"api.live._changes": "api/live/_changes.pyx"}
 
 
-def compile_modules(root: Path) -> list[str]:
-    """Their files, from `root`. Raises whatever the compiler does."""
+def compile_modules(root: Path, modules: Mapping[str, str] = MODULES, to: str = ".") -> list[str]:
+    """Compiles {module: source} into the folder `to`; gives their files. All from `root`. Raises whatever the compiler
+    does."""
     from Cython.Build import cythonize
     from setuptools import Distribution, Extension
     from setuptools.command.build_ext import build_ext
 
-    extensions = [Extension(name, [source]) for name, source in MODULES.items()]
+    extensions = [Extension(name, [source]) for name, source in modules.items()]
     with chdir(root):
         made = cythonize(extensions, build_dir="build", quiet=True)
         command = build_ext(Distribution({"name": "lacak", "ext_modules": made}))
-        command.build_lib, command.build_temp = ".", "build"
+        command.build_lib, command.build_temp = to, "build"
         command.ensure_finalized()
         command.run()
         return [str(Path(each)) for each in command.get_outputs()]

@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).parents[1]
+MADE = ROOT / ".lacak" / "bench"
+"""Where what is compiled for the benchmarks lies."""
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import stack  # noqa: E402

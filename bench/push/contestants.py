@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import lab
+from lab import MADE
 
 from api.auth import issue_token
+from hatch_build import compile_modules
 
 HERE = Path(__file__).parent
-MADE = lab.ROOT / ".lacak" / "bench"
-
 UPGRADE = (
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: lacak.v1\r\n"
@@ -95,7 +95,7 @@ def floor() -> Server:
 
 def servers() -> list[Server]:
     """All that can be built here."""
-    build("load", "floor")
+    build()
     found = [floor(), lacak("websocket", "direct"), lacak("sse", "direct")]
     if shutil.which("go"):
         subprocess.run(["go", "build", "-o", MADE / "centrifuge", "."], cwd=HERE / "centrifuge", check=True)
@@ -105,7 +105,9 @@ def servers() -> list[Server]:
     return [*found, lacak("websocket", "portable"), lacak("sse", "portable")]
 
 
-def build(*names: str) -> None:
+def build() -> None:
+    """What is in C, and in Cython."""
     MADE.mkdir(parents=True, exist_ok=True)
-    for name in names:
+    for name in ("load", "floor"):
         subprocess.run(["cc", "-O2", "-o", MADE / name, HERE / f"{name}.c"], check=True)
+    compile_modules(lab.ROOT, {"feed": "bench/push/feed.pyx"}, str(MADE))

@@ -8,10 +8,10 @@ FEED is a socket on which records come as `load.c` sends them: user, size, value
 import asyncio
 import gc
 import signal
-import struct
 import sys
 import time
-from collections import defaultdict, deque
+from collections import deque
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -19,7 +19,11 @@ from typing import cast
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import lab
+
+sys.path.insert(0, str(lab.MADE))
+
 import uvloop
+from feed import split
 
 from api import app
 from api.live.consumer import CHUNK, POLLED
@@ -34,43 +38,29 @@ from tables.memory_orders import MemoryOrders
 PARTITIONS = 48
 INCARNATION = "Xk3d0gq7QPeE0pZ1pVnJ6w"  # as long as Kafka's
 RING_BYTES = 512 * 1024 * 1024
-_HEAD = struct.Struct("<II")
 
 
 class Feed(asyncio.Protocol):
     """Records from the socket to the hub, polled and fed as the gateway's consumer does it."""
 
     def __init__(self, hub: Hub) -> None:
-        self._hub, self._rest = hub, b""
+        self._hub, self._rest, self._at = hub, b"", 0
         self._batches: deque[tuple[int, list[Record]]] = deque()
-        self._keys: dict[int, tuple[bytes, int]] = {}
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        self._rest += data
+        self._rest, self._at = self._rest[self._at :] + data, 0
         if not self._batches:
             self._poll()
 
     def _poll(self) -> None:
         """Up to POLLED records, by partition; nothing more is read until they are fed."""
-        ring, rest, at, now = self._hub.ring, self._rest, 0, time.time_ns() // 1_000_000
+        ring, now = self._hub.ring, time.time_ns() // 1_000_000
         assert ring is not None and self._transport is not None
-        polled: dict[int, list[Record]] = defaultdict(list)
-        for _ in range(POLLED):
-            if len(rest) - at < _HEAD.size:
-                break
-            user, size = _HEAD.unpack_from(rest, at)
-            start, end = at + _HEAD.size, at + _HEAD.size + size
-            if len(rest) < end:
-                break
-            key, partition = self._keys.get(user) or self._key(user)
-            records = polled[partition]
-            records.append(Record(ring.next(partition) + len(records), now, key, rest[start:end]))
-            at = end
-        self._rest = rest[at:]
+        polled, self._at = split(self._rest, self._at, POLLED, now, known, ring.next)
         for partition, records in polled.items():
             self._batches += [(partition, records[n : n + CHUNK]) for n in range(0, len(records), CHUNK)]
         if self._batches:
@@ -86,10 +76,12 @@ class Feed(asyncio.Protocol):
         else:
             self._poll()
 
-    def _key(self, user: int) -> tuple[bytes, int]:
-        key = str(user).encode()
-        self._keys[user] = key, partition_of(key, PARTITIONS)
-        return self._keys[user]
+
+@cache
+def known(user: int) -> tuple[bytes, int]:
+    """A user's key and partition."""
+    key = str(user).encode()
+    return key, partition_of(key, PARTITIONS)
 
 
 class Fed(Gateway):

@@ -31,7 +31,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     options = parser.parse_args()
     raise_file_limit()
-    build("load", "floor")
+    build()
     halves: tuple[list[dict[str, float]], list[dict[str, float]]] = ([], [])
     with (
         TemporaryDirectory(prefix="lacak-push-") as folder,
