@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     # Live push
     heartbeat: int = Field(25, ge=1, description="the heartbeat_seconds of hello")
     max_connections: int = Field(15_000, ge=1, description="of one gateway; one more is told to try later (1013, 503)")
+    max_memory_mb: int = Field(
+        0,
+        ge=0,
+        description="of one gateway; beyond it new clients are told to try later; 0: 90 % of its container's",
+    )
     connects_per_address: float = Field(
         0, ge=0, description="new ones a second, 10 seconds' worth at once; one more is told to try later (0: no bound)"
     )

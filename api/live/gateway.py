@@ -1,6 +1,7 @@
 """The push gateway: the consumer, the hub and the connections, from start to goodbye."""
 
 import asyncio
+import itertools
 import random
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from api import background
 from api.auth import Authenticator
 from api.live import cursor, frames
 from api.live.admission import Admission
-from api.live.ceiling import ceiling
+from api.live.ceiling import Memory, ceiling
 from api.live.changes import Changes
 from api.live.closes import EXPIRED, LEFT, RESTART, TOO_SLOW, TRY_LATER, Refused
 from api.live.connection import CLOSE_SECONDS, Connection
@@ -58,7 +59,7 @@ class Gateway:
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         self._settings, self._clock = settings, clock
-        self._most = ceiling(settings.max_connections)
+        self._most, self._memory = ceiling(settings.max_connections), Memory(settings.max_memory_mb)
         self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user, BEATS)
         self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds)
         self.admission = Admission(settings, auth, self.tickets)
@@ -187,6 +188,8 @@ class Gateway:
             raise Refused(TRY_LATER, "the ring is not full yet")
         if self.hub.count >= self._most:
             raise Refused(TRY_LATER, "this gateway has all the connections that it takes")
+        if self._memory.full:
+            raise Refused(TRY_LATER, "this gateway has all the memory that it takes")
 
     def closing(self, connection: Connection) -> None:
         """What a connection calls when it begins to close."""
@@ -204,7 +207,9 @@ class Gateway:
         self._goodbyes.discard(connection)
 
     async def _beat(self) -> None:
-        while True:
+        for beat in itertools.count():
+            if beat % BEATS == 0:
+                self._memory.look()
             self.hub.beat(self._clock())
             await asyncio.sleep(1 / BEATS)
 
