@@ -6,7 +6,8 @@ from fastapi import Request, Security
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 
-from api.auth import Authenticator, Caller, InvalidToken
+from api.auth import Authenticator, Caller
+from api.hs256 import InvalidToken
 from api.problem_types import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED
 from api.problems import Problem
 

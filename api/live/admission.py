@@ -2,7 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from api.auth import ORDERS_READ, Authenticator, Caller, InvalidToken
+from api.auth import ORDERS_READ, Authenticator, Caller
+from api.hs256 import InvalidToken
 from api.live.closes import EXPIRED, FORBIDDEN, POLICY, Refused
 from api.live.handshake import Handshake
 from api.live.tickets import Pass, Tickets

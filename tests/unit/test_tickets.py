@@ -3,7 +3,8 @@
 import jwt
 import pytest
 
-from api.auth import Authenticator, InvalidToken, issue_token
+from api.auth import Authenticator, issue_token
+from api.hs256 import InvalidToken
 from api.live.tickets import TICKET_SECONDS, Pass, Tickets
 
 SECRET = "a secret of the tests, 32 bytes long or more"

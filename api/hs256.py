@@ -1,0 +1,81 @@
+"""Tokens under the deployment's secret (JWT, HS256). PyJWT judges them; what is in no way odd is read here, at a tenth
+of its time: when a gateway has died, its customers' tokens are a third of the work of taking them over.
+"""
+
+import hmac
+from base64 import b64decode, urlsafe_b64encode
+from typing import Any
+
+import jwt
+import orjson
+
+ALGORITHM = "HS256"
+_HEAD = urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
+
+
+class InvalidToken(Exception):
+    """The token is not ours, not for us, malformed or expired; the text is for a person.
+
+    It may quote the token, so it is made fit for an answer: short, and without halves of characters."""
+
+    LENGTH = 200
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text[: self.LENGTH].encode("utf-8", "backslashreplace").decode())
+
+
+class Tokens:
+    """Those for one audience. `claims`: the types that are usual here, by name; `required` are in each."""
+
+    def __init__(self, secret: str, audience: str, required: list[str], claims: dict[str, type]) -> None:
+        self._secret, self._audience, self._required = secret.encode(), audience, required
+        self._types = {"aud": str, "exp": int, **claims}
+        # Given as a text, PyJWT looks for a certificate in it each time.
+        encoded = urlsafe_b64encode(self._secret).decode().rstrip("=")
+        self._key = jwt.PyJWK({"kty": "oct", "k": encoded}, algorithm=ALGORITHM)
+
+    def encode(self, claims: dict[str, Any]) -> str:
+        """A token; `aud` is put in."""
+        return jwt.encode({"aud": self._audience, **claims}, self._secret, algorithm=ALGORITHM)
+
+    def decode(self, token: str, leeway: int = 0, now: int | None = None) -> dict[str, Any]:
+        """Its claims; raises InvalidToken. `now`, seconds since 1970: where it is not given, expiry is the caller's.
+
+        Only HS256 is taken: `alg: none` and other algorithms are refused.
+        """
+        claims = self._usual(token, now)
+        if claims is not None:
+            return claims
+        try:
+            return jwt.decode(
+                token,
+                self._key,
+                algorithms=[ALGORITHM],
+                audience=self._audience,
+                leeway=leeway,
+                options={"require": self._required, "verify_exp": now is not None},
+            )
+        # A header of a thousand brackets, or an `exp` of 1e999, gets through the library's own checks.
+        except (jwt.PyJWTError, RecursionError, OverflowError, UnicodeError) as error:
+            raise InvalidToken(str(error)) from error
+
+    def _usual(self, token: str, now: int | None) -> dict[str, Any] | None:
+        """The claims of a token that is good and has nothing odd about it; of any other, PyJWT says what it is."""
+        signed, _, signature = token.rpartition(".")
+        head, _, payload = signed.partition(".")
+        if head != _HEAD:
+            return None
+        try:
+            good = hmac.digest(self._secret, signed.encode("ascii"), "sha256")
+            if not hmac.compare_digest(urlsafe_b64encode(good).rstrip(b"="), signature.encode("ascii")):
+                return None
+            claims = orjson.loads(b64decode(payload + "=" * (-len(payload) % 4), b"-_", validate=True))
+        except ValueError:  # not ASCII, not base64, not JSON
+            return None
+        if type(claims) is not dict or claims.get("aud") != self._audience or not claims.keys() >= set(self._required):
+            return None
+        if any(type(claim) is not self._types.get(name) for name, claim in claims.items()):
+            return None
+        if now is not None and not claims.get("iat", now) <= now < claims["exp"]:
+            return None
+        return claims
