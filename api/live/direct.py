@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterator
+from itertools import chain
 from typing import Protocol
 
 from api.live import connection
@@ -11,14 +12,14 @@ from api.live.connection import Connection, Made, Owner
 from api.live.frames import Frame
 from api.live.ring import Record
 
-AT_ONCE = 50  # frames that one connection is sent before others are served
+AT_ONCE = 50  # frames that one connection is sent, in one write, before others are served
 
 
 class Wire(Protocol):
     """A transport's end of a connection. It calls `slow`, `fast` and `gone`."""
 
-    def send(self, frame: Frame) -> None:
-        """Writes a frame, together with others that follow."""
+    def send(self, *frames: Frame) -> None:
+        """Writes frames, together with others that follow."""
 
     def send_now(self, frame: Frame) -> None:
         """Writes a frame that comes alone."""
@@ -37,30 +38,45 @@ class Wire(Protocol):
 
 
 class _Backlog:
-    """What waits while a connection begins: what was missed, one record ahead, and the live frames after it."""
+    """What waits while a connection begins: what was missed, and the live frames after it."""
 
-    __slots__ = ("held", "made", "missed", "next", "paused", "size", "started")
+    __slots__ = ("held", "made", "missed", "paused", "size", "started")
 
     def __init__(self) -> None:
-        self.missed: Iterator[Record] = iter(())
-        self.next: Record | None = None
+        self.missed: Iterator[Record] | None = None  # or no more
         self.made: Made = lambda _: None
         self.held: deque[Frame] = deque()
         self.size = 0  # bytes held
         self.started = self.paused = False
 
-    def take(self) -> Frame | None:
-        """The next frame, or None for a record that is none for this connection."""
-        if self.next is not None:
-            missed, self.next = self.next, next(self.missed, None)
-            return self.made(missed)
-        frame = self.held.popleft()
-        self.size -= frame.size
-        return frame
+    def take(self, enough: int) -> list[Frame]:
+        """The next frames: so many bytes of them, and of AT_ONCE records at most, not all of which are for this
+        connection."""
+        frames: list[Frame] = []
+        size = 0
+        for _ in range(AT_ONCE):
+            if self.missed is not None:
+                record = next(self.missed, None)
+                if record is None:
+                    self.missed = None
+                    continue
+                frame = self.made(record)
+                if frame is None:
+                    continue
+            elif self.held:
+                frame = self.held.popleft()
+                self.size -= frame.size
+            else:
+                break
+            frames.append(frame)
+            size += frame.size
+            if size >= enough:
+                break
+        return frames
 
     @property
     def empty(self) -> bool:
-        return self.next is None and not self.held
+        return self.missed is None and not self.held
 
 
 class DirectConnection(Connection):
@@ -101,16 +117,17 @@ class DirectConnection(Connection):
 
     def replay(self, missed: Iterator[Record], made: Made) -> None:
         assert self._backlog is not None, "it has not begun"
-        self._backlog.missed, self._backlog.made = missed, made
-        self._backlog.next = next(missed, None)
+        first = next(missed, None)  # now: it is what holds on to all that follow
+        if first is not None:
+            self._backlog.missed, self._backlog.made = chain([first], missed), made
 
     def start(self, *first: Frame) -> None:
         """Sends what it begins with, then what it missed, and then whatever comes; nothing when it has ended."""
         if self._backlog is not None:
             # Half: so that the last of what it replays does not make it too slow for the first that is live.
             self._wire.bound(self._max_bytes // 2)
-            for frame in first:
-                self._wire.send(frame)
+            if first:
+                self._wire.send(*first)
             self._backlog.started = True
             self._pump()
 
@@ -133,24 +150,23 @@ class DirectConnection(Connection):
     def _pump(self) -> None:
         """Sends what waits, as fast as it is taken."""
         backlog = self._backlog
-        if backlog is None or not backlog.started:
+        if backlog is None or not backlog.started or backlog.paused:
             return
-        for _ in range(AT_ONCE):
-            if backlog.paused:
-                return
-            if backlog.empty:
-                self._live()
-                return
-            try:
-                frame = backlog.take()
-            except Exception:
-                self.end(FAILED)
-                raise
-            if self._backlog is not backlog:
-                return  # a record that cannot be read has ended it
-            if frame is not None:
-                self._wire.send(frame)
-        asyncio.get_running_loop().call_soon(self._pump)
+        try:
+            frames = backlog.take(self._max_bytes // 4)
+        except Exception:
+            self.end(FAILED)
+            raise
+        if self._backlog is not backlog:
+            return  # a record that cannot be read has ended it
+        if frames:
+            self._wire.send(*frames)
+        if backlog.paused:
+            return
+        if backlog.empty:
+            self._live()
+        else:
+            asyncio.get_running_loop().call_soon(self._pump)
 
     def _live(self) -> None:
         self._backlog = None

@@ -45,10 +45,11 @@ class LiveStream(Paced, asyncio.Protocol):
             outlet.write(self._transport, self._fd, frame.sse)
             _written.count(frame)
 
-    def send(self, frame: Frame) -> None:
+    def send(self, *frames: Frame) -> None:
         if self._transport is not None:
-            self._transport.write(frame.sse)
-            _written.count(frame)
+            self._transport.write(b"".join([frame.sse for frame in frames]))
+            for frame in frames:
+                _written.count(frame)
 
     def bound(self, max_bytes: int) -> None:
         if self._transport is not None:

@@ -138,9 +138,10 @@ class LiveWebSocket(Paced, WebSocketProtocol):
 
     # -- from the connection
 
-    def send(self, frame: Frame) -> None:
-        self._transport.write(frame.websocket)
-        _written.count(frame)
+    def send(self, *frames: Frame) -> None:
+        self._transport.write(b"".join([frame.websocket for frame in frames]))
+        for frame in frames:
+            _written.count(frame)
 
     def send_now(self, frame: Frame) -> None:
         outlet.write(self._transport, self._fd, frame.websocket)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -27,7 +27,7 @@ from tables.memory_orders import MemoryOrders
 SECRET = "a secret of the tests, 32 bytes long or more"
 USER, KEY = 42, b"42"
 MINE = partition_of(KEY, 4)
-QUIET = 0.2
+QUIET = 0.4
 """Seconds without a byte, after which an answer is whole."""
 
 UPGRADE = {
@@ -68,17 +68,15 @@ async def served(gateway: Gateway) -> AsyncIterator[tuple[Ask, ServerState]]:
     make = partial(Doorstep, config, state, {}, gateway=gateway)
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
 
-    async def ask(*pieces: bytes, patience: float = QUIET) -> bytes:
+    async def ask(*pieces: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         for piece in pieces:
             writer.write(piece)
             await asyncio.sleep(QUIET / 4)
-        answer = b""
-        try:
+        answer, patience = b"", 60.0
+        with suppress(TimeoutError):
             while data := await asyncio.wait_for(reader.read(65536), patience):
-                answer += data
-        except TimeoutError:
-            pass
+                answer, patience = answer + data, QUIET
         writer.close()
         return answer
 
@@ -120,7 +118,7 @@ async def served(gateway: Gateway) -> AsyncIterator[tuple[Ask, ServerState]]:
 )
 async def test_a_request_in_one_piece_is_answered_as_one_that_comes_in_two(request_: bytes, begins: bytes) -> None:
     async with served(a_gateway()) as (ask, _):
-        whole, halves = await ask(request_), await ask(request_[:20], request_[20:])
+        whole, halves = await asyncio.gather(ask(request_), ask(request_[:20], request_[20:]))
     assert whole == halves
     assert whole.startswith(begins)
 
@@ -162,7 +160,7 @@ async def test_an_address_that_connects_too_often_is_told_to_try_later() -> None
 
 async def test_who_says_nothing_is_closed_when_the_server_goes() -> None:
     async with served(a_gateway()) as (ask, state):
-        waiting = asyncio.create_task(ask(b"", patience=60))
+        waiting = asyncio.create_task(ask(b""))
         await asyncio.sleep(QUIET)
         [silent] = state.connections
         silent.shutdown()
@@ -173,5 +171,5 @@ async def test_who_says_nothing_is_closed_when_the_server_goes() -> None:
 async def test_who_says_nothing_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doorstep, "HEAD_SECONDS", QUIET)
     async with served(a_gateway()) as (ask, state):
-        assert await ask(b"", patience=60) == b""
+        assert await ask(b"") == b""
         assert not state.connections
