@@ -259,11 +259,13 @@ class BatchConsumer(driver.Consumer):
                 metrics.LAG.labels(tp.topic, tp.partition).set(max(0, behind))
 
     async def _due(self, tp: TP, records: Sequence[Any]) -> Sequence[Any]:
-        """The records from the offset that is due; empty, and a seek back, when they begin behind it.
+        """The records from the offset that is due; empty, and a seek back, when they begin behind it, or end before it
+        again and again.
 
         aiokafka's getmany blocks through a rebalance and can return after the seek: what was dropped there was lost, so
-        nothing is dropped unseen. A hole left by retention or a transaction marker comes back the same every time; a
-        log that ends before what is due does too, and then the worker must ask for its positions anew.
+        nothing is dropped but what is done already. A hole left by retention or a transaction marker comes back the
+        same every time; a log that ends before what is due does too, and then the worker must ask for its positions
+        anew.
         """
         if tp not in self._next:  # a table's recovery lets records flow before perform_seek, which brings them back
             return []
@@ -272,6 +274,8 @@ class BatchConsumer(driver.Consumer):
             at, tries = self._sought.get(tp, (-1, 0))
             tries = tries + 1 if at == due else 1
             self._sought[tp] = due, tries
+            if last < due and tries == 1:
+                return []  # of the assignment before: what is due follows
             if last < due and tries > HOLE_TRIES:
                 raise LogWentBack(f"{tp}: {due} is due, and the log gives {first}..{last}")
             if last < due or tries <= HOLE_TRIES:

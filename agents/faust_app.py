@@ -63,7 +63,7 @@ def make_app(settings: Settings, group: str, topics: Sequence[str], handler: Han
         topic_partitions=settings.partitions,
         topic_replication_factor=settings.replication,
         broker_session_timeout=settings.session_timeout,
-        broker_heartbeat_interval=settings.session_timeout / 12,
+        broker_heartbeat_interval=settings.session_timeout / 24,
         broker_rebalance_timeout=REBALANCE_SECONDS,
         # Faust's waits for Kafka in a rebalance: when one is over the worker crashes, and an outage may last.
         # A single request's time is agents/consumer_thread.py's.

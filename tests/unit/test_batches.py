@@ -61,6 +61,14 @@ async def test_records_that_are_due_are_taken_and_those_before_left_out() -> Non
     assert consumer._next[HERE] == 7 and not consumer.seeks
 
 
+async def test_records_of_the_assignment_before_are_dropped_and_cost_no_seek() -> None:
+    """What follows them is due; a seek would fetch it once more."""
+    consumer = Consumer(due=5)
+    assert offsets(await consumer._due(HERE, records(3, 4))) == []
+    assert not consumer.seeks
+    assert offsets(await consumer._due(HERE, records(5, 6))) == [5, 6]
+
+
 async def test_a_seek_is_made_by_the_thread_that_fetches() -> None:
     """By another it takes away what aiokafka's fetcher is looking at, which crashes the worker."""
     consumer, seeks = Consumer(), []

@@ -5,6 +5,7 @@ import os
 import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from unittest import mock
 
 import pytest
 from hypothesis import given, settings
@@ -24,8 +25,9 @@ Heard = list[tuple[int, bytes]]
 
 
 def masked(*frames: Frame) -> bytes:
-    """The frames as a client sends them, by `websockets`."""
-    return b"".join(frame.serialize(mask=True) for frame in frames)
+    """The frames as a client sends them, by `websockets`; with one mask, so that what is found can be had again."""
+    with mock.patch("websockets.frames.secrets.token_bytes", return_value=b"\x37\xfa\x21\x3d"):
+        return b"".join(frame.serialize(mask=True) for frame in frames)
 
 
 def ours(pieces: Iterable[bytes]) -> tuple[Heard, int | None]:
@@ -55,6 +57,8 @@ class Theirs:
     """Of which `heard` is made."""
     unfinished: bytes
     """What there is of a text that has not come to its end."""
+    closed_within: bool
+    """Whether a close frame came within a message, which section 5.4 allows and `websockets` does not."""
 
     @classmethod
     def of(cls, data: bytes) -> "Theirs":
@@ -70,7 +74,8 @@ class Theirs:
             if frame.fin:
                 heard.append((opcode, message))
                 message = b""
-        return cls(heard, _code(peer.parser_exc), len(frames), message if opcode == TEXT else b"")
+        closed_within = str(peer.parser_exc) == "incomplete fragmented message"
+        return cls(heard, _code(peer.parser_exc), len(frames), message if opcode == TEXT else b"", closed_within)
 
 
 def _code(error: Exception | None) -> int | None:
@@ -108,6 +113,9 @@ def agree(data: bytes, pieces: Iterable[bytes]) -> None:
         # What they hear after that, up to the text's end, is control frames at most.
         assert heard == expected.heard[: len(heard)], data
         assert all(opcode in (PING, PONG) for opcode, _ in expected.heard[len(heard) : bad]), data
+        return
+    if expected.closed_within and code is None:
+        assert heard[:-1] == expected.heard and heard[-1][0] == CLOSE, data
         return
     if code == LONG_WINDED:  # which they take, though section 5.2 forbids it
         assert heard == expected.heard[: len(heard)], data
@@ -271,3 +279,10 @@ def test_what_a_handshake_needs_is_there_once(name: bytes) -> None:
     for headers in (without, [*GOOD.items(), (name, GOOD[name])]):
         with pytest.raises(rfc6455.BadHandshake):
             rfc6455.accept(headers)
+
+
+def test_a_close_frame_within_a_message_is_heard() -> None:
+    """Section 5.4: control frames may be injected in the middle of a fragmented message."""
+    data = masked(Frame(Opcode.TEXT, b"half", False), Frame(Opcode.CLOSE, b""))
+    assert ours([data]) == ([(CLOSE, b"")], None)
+    agree(data, [data])
