@@ -89,7 +89,7 @@ export interface LiveOptions {
   /** How long a ticket, and then `hello`, may take. Default 8,000. */
   helloMs?: number;
   /** How long the first WebSocket may take before SSE is tried instead; once one has said `hello`, it is `helloMs`.
-   * Default 2,500. */
+   * Default 2,000. */
   firstHelloMs?: number;
   /** While SSE works, the first reconnect after this tries a WebSocket again. Default 300,000. */
   retryWebSocketMs?: number;

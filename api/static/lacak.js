@@ -48,7 +48,7 @@ const DEFAULTS = {
   /** @type {Backoff} */
   backoff: { baseMs: 500, capMs: 30_000, laterMs: 5_000, stableMs: 10_000 },
   helloMs: 8_000,
-  firstHelloMs: 2_500,
+  firstHelloMs: 2_000,
   retryWebSocketMs: 300_000,
   maxOrders: 2_000,
   random: Math.random,
