@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from streams.codec import Codec
 from streams.settings import Settings
@@ -52,7 +52,7 @@ def read(settings: Settings, topic: str) -> list[Message]:
         name = settings.topic(topic)
         ends: dict[int, int] = {}
         for partition in consumer.list_topics(name, 20).topics[name].partitions:
-            low, high = consumer.get_watermark_offsets(TopicPartition(name, partition), 20)
+            low, high = _watermarks(consumer, TopicPartition(name, partition))
             if high > low:
                 ends[partition] = high
         consumer.assign([TopicPartition(name, partition, 0) for partition in ends])
@@ -68,6 +68,19 @@ def read(settings: Settings, topic: str) -> list[Message]:
         return records
     finally:
         consumer.close()
+
+
+def _watermarks(consumer: Consumer, where: TopicPartition) -> tuple[int, int]:
+    """The log's start and end; asked again while a broker that has just come back knows of no leader."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            offsets: tuple[int, int] = consumer.get_watermark_offsets(where, 20)
+            return offsets
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > end:
+                raise
+            time.sleep(0.5)
 
 
 def messages(settings: Settings, topic: str, name: str) -> list[dict[str, Any]]:

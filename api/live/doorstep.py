@@ -145,9 +145,7 @@ class _Request:
             return None
         path, _, rest = request.url.partition(b"?")
         request.query = rest.partition(b"#")[0]
-        asks = _LIVE if request.upgrades and request._values(b"upgrade") == [b"websocket"] else _STREAM
-        usual = request.whole and path == asks and parser.get_http_version() == "1.1"
+        upgrade = [value.lower() for name, value in request.headers if name == b"upgrade"]
+        asks = (_LIVE, [b"websocket"]) if request.upgrades else (_STREAM, [])
+        usual = request.whole and (path, upgrade) == asks and parser.get_http_version() == "1.1"
         return request if usual and not any(name in BODY for name, _ in request.headers) else None
-
-    def _values(self, name: bytes) -> list[bytes]:
-        return [value.lower() for each, value in self.headers if each == name]

@@ -109,6 +109,8 @@ async def served(gateway: Gateway) -> AsyncIterator[tuple[Ask, ServerState]]:
         (head(STREAM, BEARER, {"Last-Event-ID": SEEN.partition("=")[2]}), b"HTTP/1.1 200"),
         (head(STREAM + SEEN, BEARER, {"Origin": "https://elsewhere"}), b"HTTP/1.1 403"),
         (head(STREAM + SEEN, BEARER, UPGRADE), b"HTTP/1.1 200"),
+        (head(STREAM + SEEN, BEARER, {**UPGRADE, "Upgrade": "h2c"}), b"HTTP/1.1 200"),
+        (head(STREAM + SEEN, BEARER, {"Upgrade": "websocket"}), b"HTTP/1.1 200"),
         (head(STREAM), b"HTTP/1.1 401"),
         (head(STREAM + "?id_order=no", BEARER), b"HTTP/1.1 422"),
         (head(STREAM + SEEN, BEARER, {"Content-Length": "0"}), b"HTTP/1.1 200"),
