@@ -137,8 +137,8 @@ class _Request:
         parser = HttpRequestParser(request)
         try:
             parser.feed_data(data)
-        except HttpParserUpgrade as upgrade:
-            if upgrade.args[0] != len(data):
+        except HttpParserUpgrade as end:
+            if end.args[0] != len(data):
                 return None
             request.upgrades = True
         except HttpParserError:

@@ -1,6 +1,7 @@
 """What the doorstep reads is answered as uvicorn's protocol, which gets the rest, would answer it."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -78,7 +79,7 @@ async def served(gateway: Gateway) -> AsyncIterator[tuple[Ask, ServerState]]:
             while data := await asyncio.wait_for(reader.read(65536), patience):
                 answer, patience = answer + data, QUIET
         writer.close()
-        return answer
+        return re.sub(rb"\r\ndate: [^\r]*", b"", answer, flags=re.IGNORECASE)
 
     try:
         yield ask, state
