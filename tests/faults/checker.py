@@ -58,7 +58,8 @@ def main(run: Path) -> int:
     for stall in report.stalls:
         longest = "-" if stall.longest_ms is None else f"{stall.longest_ms / 1000:.1f} s"
         silence = "-" if stall.silence_ms is None else f"{stall.silence_ms / 1000:.1f} s"
-        print(f"{silence:>10} {longest:>10}  {stall.name} {stall.target} ({stall.inputs} inputs)")
+        back = "" if stall.until_back_ms is None else f"{stall.until_back_ms / 1000:.1f} s"
+        print(f"{silence:>10} {back:>10} {longest:>10}  {stall.name} {stall.target} ({stall.inputs} inputs)")
     for finding in report.findings[:_SHOWN]:
         print(f"{finding.kind}: {finding.sentence}")
     if len(report.findings) > _SHOWN:

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -40,6 +41,8 @@ class Claims:
     refused: set[str] = field(default_factory=set)
     gave_up: set[str] = field(default_factory=set)
     faults: list[Mapping[str, Any]] = field(default_factory=list)
+    starts: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    """By process, when it was started."""
 
     def only_refused(self, digest: Digest) -> bool:
         """Whether all that was sent like this was refused."""
@@ -63,6 +66,8 @@ def read_claims(history: Iterable[Line]) -> Claims:
             found.gave_up.add(line["id"])
         elif kind == "fault":
             found.faults.append(line)
+        elif kind == "process" and line["event"] == "started":
+            found.starts[line["name"]].append(line["at"])
     found.faults.sort(key=lambda fault: fault["at"])
     return found
 

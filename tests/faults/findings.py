@@ -51,6 +51,7 @@ class Stall(NamedTuple):
     inputs: int  # acknowledged in that time, with an event of their own
     longest_ms: int | None  # None: there was no such input
     silence_ms: int | None  # None: no partition had an event afterwards
+    until_back_ms: int | None  # the same, until its one target was started again; None: it was not
     alone: bool  # no other fault in its time
 
 

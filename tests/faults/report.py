@@ -16,6 +16,8 @@ from tally import NOTHING, Tally, tally
 from world import World
 
 SHOWN = 20
+FIGURES = ("longest silence", "until it is back", "in a pair", "longest wait")
+"""By kind of fault; the second is the silence until the one process that was hit was started again."""
 MIB = 1024 * 1024
 
 
@@ -78,16 +80,17 @@ def _write(console: Console, outcome: Outcome, seed: int, folder: Path, shown: i
 
 def _faults(outcome: Outcome) -> Table:
     table = Table(title="faults", title_justify="left")
-    for name in ("kind", "count", "longest silence", "in a pair", "longest wait", "SIGTERM to exit", "told"):
+    for name in ("kind", "count", *FIGURES, "SIGTERM to exit", "told"):
         table.add_column(name, justify="right" if name not in ("kind", "told") else "left")
     waits = longest(outcome.report, lambda stall: stall.longest_ms)
     silences = longest(outcome.report, lambda stall: stall.silence_ms if stall.alone else None)
+    until_back = longest(outcome.report, lambda stall: stall.until_back_ms if stall.alone else None)
     paired = longest(outcome.report, lambda stall: None if stall.alone else stall.silence_ms)
     for name, fault in sorted(outcome.tally.faults.items()):
         exits = f"{max(fault.exits):.1f} s" if fault.exits else ""
         if fault.failed_exits:
             exits += f" ({fault.failed_exits} with an error)"
-        seconds = [_seconds(each.get(name)) for each in (silences, paired, waits)]
+        seconds = [_seconds(each.get(name)) for each in (silences, until_back, paired, waits)]
         table.add_row(name, str(fault.count), *seconds, exits, _told(fault.details))
     return table
 

@@ -36,9 +36,14 @@ def stalls(claims: Claims, expected: Expected, found: Found, published: Publishe
         # From the next fault on it is that one's.
         cut = inf if following is None else following
         silence = max((round(longest_silence(times, begin, end, cut)) for times in events), default=None)
+        back = _back(fault, claims)
+        handed_over = [round(longest_silence(times, begin, back, back)) for times in events] if back else []
         near = (each for each in faults if each["at"] <= until + NEAR_MS and begin <= _end(each) + NEAR_MS)
         alone = sum(1 for _ in near) == 1
-        result.append(Stall(fault["name"], str(fault.get("target", "")), begin, len(some), longest, silence, alone))
+        target = str(fault.get("target", ""))
+        result.append(
+            Stall(fault["name"], target, begin, len(some), longest, silence, max(handed_over, default=None), alone)
+        )
     return result
 
 
@@ -58,6 +63,12 @@ def clock(at: int) -> str:
 
 def _end(fault: Mapping[str, Any]) -> int:
     return fault.get("until") or fault["at"]  # type: ignore[no-any-return]
+
+
+def _back(fault: Mapping[str, Any], claims: Claims) -> int | None:
+    """When the one process that it hit was started again: what is silent then is its return's."""
+    starts = claims.starts.get(str(fault.get("target", "")), ())
+    return min((at for at in starts if fault["at"] < at <= _end(fault)), default=None)
 
 
 def _events(expected: Expected, published: Published) -> dict[int, list[int]]:

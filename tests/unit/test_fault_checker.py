@@ -116,6 +116,21 @@ def test_a_stall_is_measured_around_its_fault() -> None:
     assert [stall.alone for stall in check(evidence).stalls] == [True, True]
 
 
+def test_a_hand_over_is_told_apart_from_the_return_of_who_was_killed() -> None:
+    evidence = clean_run()
+    assert [stall.until_back_ms for stall in check(evidence).stalls] == [None]
+    (fault,) = [line for line in history(evidence) if line["kind"] == "fault"]
+    started = {"kind": "process", "name": "track-1", "event": "started"}
+    history(evidence).append({**started, "at": fault["at"]})
+    assert [stall.until_back_ms for stall in check(evidence).stalls] == [None], "it was started before"
+    for after in (10, 2_000):
+        history(evidence)[-1]["at"] = fault["at"] + after
+        (stall,) = check(evidence).stalls
+        assert stall.silence_ms is not None and stall.until_back_ms is not None
+        assert stall.until_back_ms <= min(after, stall.silence_ms)
+    assert stall.until_back_ms > 10
+
+
 def test_a_partition_that_stands_still_for_minutes_is_told() -> None:
     evidence = clean_run()
     assert check(evidence).standstills == []
