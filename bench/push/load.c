@@ -313,6 +313,8 @@ static void rate(double per_second, double seconds) {
 }
 
 static void stall(double seconds, int some, int on) {
+    // A pong that nobody asked for: they are there, though they answer no ping.
+    for (int n = 0; n < count; n++) send(clients[n].fd, "\x8a\x80\0\0\0\0", 6, MSG_NOSIGNAL);
     for (int n = 0; n < some; n++) {
         clients[n].apart = 1;
         if (on) epoll_ctl(epoll, EPOLL_CTL_DEL, clients[n].fd, 0);

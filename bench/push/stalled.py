@@ -38,11 +38,11 @@ def main() -> None:
         running(lacak("websocket", "direct"), options.connections, Path(folder)) as (measured, load),
     ):
         load("connect", AT_ONCE)
-        before, most = measured.memory(), 0
         for _ in range(options.pairs):
             for stalls, half in enumerate(halves):
-                half.append(load("stall", SECONDS, options.stalled, stalls))
-                most = max(most, measured.memory())
+                before = measured.memory()
+                figures = load("stall", SECONDS, options.stalled, stalls)
+                half.append({**figures, "memory": measured.memory() - before})
     print(f"{options.connections} connections, {options.pairs} pairs, {options.stalled} of them stalled in one half\n")
     for part in ("p50", "p99", "p999"):
         reading, stalling = ([each[part] / 1000 for each in half] for half in halves)
@@ -50,7 +50,8 @@ def main() -> None:
             lab.row(f"{part}, {name}", f"{median(half):.2f} ms", " ".join(f"{each:.2f}" for each in half))
         ratios = [b / a for a, b in zip(reading, stalling, strict=True)]
         lab.row("ratio of a pair", f"{median(ratios):.2f}", " ".join(f"{each:.2f}" for each in ratios))
-    lab.row("memory, at most", f"{(most - before) / MB:.1f} MB", "more than before, after a half")
+    more = [(b["memory"] - a["memory"]) / MB for a, b in zip(*halves, strict=True)]
+    lab.row("memory, of a pair", f"{median(more):+.1f} MB", " ".join(f"{each:+.1f}" for each in more))
 
 
 if __name__ == "__main__":
