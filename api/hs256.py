@@ -1,5 +1,5 @@
-"""Tokens under the deployment's secret (JWT, HS256). PyJWT judges them; what is in no way odd is read here, at a tenth
-of its time: when a gateway has died, its customers' tokens are a third of the work of taking them over.
+"""Tokens under the deployment's secret (JWT, HS256). PyJWT judges them; what is in no way odd is read here, in a
+fraction of its time: when a gateway has died, all its customers' tokens come to the others at once.
 """
 
 import hmac

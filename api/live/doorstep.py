@@ -1,5 +1,5 @@
 """A connection of which nothing is known yet. Most that come to a gateway want to watch, and a whole crowd of them at
-once when another gateway has died: so that request is read here, at a third of what uvicorn's protocol takes for it.
+once when another gateway has died: so that request is read here, without all that uvicorn's protocol makes for one.
 
 Only the usual one is: a whole head, in one piece, with nothing after it. Whatever is odd or refused as HTTP is left to
 `LiveHttp`, with all its bytes.
