@@ -145,7 +145,6 @@ class BatchConsumer(driver.Consumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Finishes and commits before the partitions leave: Faust alone forgets the acknowledgements first."""
-        self.stop_flow()
         await self._quiesce()
         self._epoch += 1
         self._held.clear()  # what was fetched while the last batches ended
@@ -158,17 +157,17 @@ class BatchConsumer(driver.Consumer):
 
     async def leave(self) -> None:
         """Finishes and commits what is in hand, and takes no more: the group's others need not wait for the rest."""
-        self.stop_flow()
         await self._quiesce()
         await self._thread.leave_group()
 
     async def on_stop(self) -> None:
-        self.stop_flow()
         await self._quiesce()
         await super().on_stop()
 
     async def _quiesce(self) -> None:
-        """Batches that do not finish in time are cancelled: they were not acknowledged, and are read again."""
+        """Begins nothing more, and commits. Batches that do not finish in time are cancelled: they were not
+        acknowledged, and are read again."""
+        self.stop_flow()
         self._held.clear()
         running = set(self._busy.values())
         if running:

@@ -53,26 +53,29 @@ class _Backlog:
         """The next frames: so many bytes of them, and of AT_ONCE records at most, not all of which are for this
         connection."""
         frames: list[Frame] = []
-        size = 0
         for _ in range(AT_ONCE):
-            if self.missed is not None:
-                record = next(self.missed, None)
-                if record is None:
-                    self.missed = None
-                    continue
-                frame = self.made(record)
-                if frame is None:
-                    continue
-            elif self.held:
-                frame = self.held.popleft()
-                self.size -= frame.size
-            else:
+            if self.empty:
                 break
+            frame = self._next()
+            if frame is None:
+                continue
             frames.append(frame)
-            size += frame.size
-            if size >= enough:
+            enough -= frame.size
+            if enough <= 0:
                 break
         return frames
+
+    def _next(self) -> Frame | None:
+        """The next frame; None for a record that is not for this connection, or where what was missed ends."""
+        if self.missed is None:
+            frame = self.held.popleft()
+            self.size -= frame.size
+            return frame
+        record = next(self.missed, None)
+        if record is not None:
+            return self.made(record)
+        self.missed = None
+        return None
 
     @property
     def empty(self) -> bool:
