@@ -140,7 +140,7 @@ def _late_scans(random: Random, steps: list[Step]) -> list[Step]:
     for n in range(1, len(out) - 1):
         before, scan, after = out[n - 1 : n + 2]
         skips = after.status in TRANSITIONS[before.status] and scan.event_id not in (before.event_id, after.event_id)
-        if scan.status == "in_transit" and not before.late and skips and random.random() < LATE:
+        if scan.status == "in_transit" and not (before.late or scan.late) and skips and random.random() < LATE:
             out[n : n + 2] = [after, replace(scan, late=True)]
     return out
 
