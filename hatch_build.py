@@ -1,4 +1,6 @@
-"""Compiles the Cython modules beside their sources, where there is a compiler; without one, Python does what they do.
+"""Compiles what a gateway does for each message, where there is a compiler; without one, Python does the same.
+
+Two ways: mypyc compiles Python as it is, beside its sources; Cython what is not for Python.
 
 python hatch_build.py    in this tree, and an error when it cannot
 """
@@ -14,30 +16,55 @@ try:
 except ImportError:  # to compile it is not needed
     BuildHookInterface = object
 
-MODULES = {"api.live._changes": "api/live/_changes.pyx"}
+CYTHON = {"api.live._changes": "api/live/_changes.pyx", "api.live._native": "api/live/_native.pyx"}
+PYTHON = (
+    "api/live/changes.py",
+    "api/live/connection.py",
+    "api/live/direct.py",
+    "api/live/frames.py",
+    "api/live/hub.py",
+    "api/live/outlet.py",
+    "api/live/queued.py",
+    "api/live/ring.py",
+    "streams/tally.py",
+)
+_MYPY = ("--config-file=", "--ignore-missing-imports", "--follow-imports=silent")
 
 
-def compile_modules(root: Path, modules: Mapping[str, str] = MODULES, to: str = ".") -> list[str]:
-    """Compiles {module: source} into the folder `to`; gives their files. All from `root`. Raises whatever the compiler
-    does."""
+def compile_all(root: Path) -> list[str]:
+    """Compiles whatever is to be; gives the files, from `root`. Raises whatever the compiler does."""
+    from mypyc.build import mypycify
+
+    made = compile_modules(root)
+    with chdir(root):
+        return made + _build(mypycify([*_MYPY, *PYTHON], group_name="lacak", target_dir="build"), ".")
+
+
+def compile_modules(root: Path, modules: Mapping[str, str] = CYTHON, to: str = ".") -> list[str]:
+    """Compiles {module: source} of Cython into the folder `to`."""
     from Cython.Build import cythonize
-    from setuptools import Distribution, Extension
+    from setuptools import Extension
+
+    with chdir(root):
+        made = [Extension(name, [source]) for name, source in modules.items()]
+        return _build(cythonize(made, build_dir="build", quiet=True), to)
+
+
+def _build(extensions: list[Any], to: str) -> list[str]:
+    from setuptools import Distribution
     from setuptools.command.build_ext import build_ext
 
-    extensions = [Extension(name, [source]) for name, source in modules.items()]
-    with chdir(root):
-        made = cythonize(extensions, build_dir="build", quiet=True)
-        command = build_ext(Distribution({"name": "lacak", "ext_modules": made}))
-        command.build_lib, command.build_temp = to, "build"
-        command.ensure_finalized()
-        command.run()
-        return [str(Path(each)) for each in command.get_outputs()]
+    command = build_ext(Distribution({"name": "lacak", "ext_modules": extensions}))
+    command.build_lib, command.build_temp = to, "build"
+    command.ensure_finalized()
+    command.run()
+    return [str(Path(each)) for each in command.get_outputs()]
 
 
 class CustomBuildHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         try:
-            made = compile_modules(Path(self.root))
+            made = compile_all(Path(self.root))
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, Python does it too
             self.app.display_warning(f"not compiled, Python does the same more slowly: {error}")
             return
@@ -46,4 +73,4 @@ class CustomBuildHook(BuildHookInterface):
 
 
 if __name__ == "__main__":
-    print(*compile_modules(Path(__file__).resolve().parent), sep="\n", file=sys.stderr)  # noqa: T201
+    print(*compile_all(Path(__file__).resolve().parent), sep="\n", file=sys.stderr)  # noqa: T201

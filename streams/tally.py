@@ -4,13 +4,23 @@ For one thread: nothing is locked.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import REGISTRY, CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
+
+
+class _Collected(Collector):
+    """Whom Prometheus asks."""
+
+    def __init__(self, collect: Callable[[], Metric]) -> None:
+        self._collect = collect
+
+    def collect(self) -> Iterator[Metric]:
+        yield self._collect()
 
 
 class Tally:
@@ -22,7 +32,7 @@ class Tally:
         self.value = 0
 
 
-class Tallies(Collector):
+class Tallies:
     """The counters of one name, by their labels' values."""
 
     def __init__(
@@ -30,20 +40,20 @@ class Tallies(Collector):
     ) -> None:
         self._name, self._documentation, self._labels = name, documentation, labels
         self._tallies: dict[tuple[str, ...], Tally] = {}
-        registry.register(self)
+        registry.register(_Collected(self._collect))
 
     def labels(self, *values: str) -> Tally:
         """The one with these values, at 0 when it is new."""
         return self._tallies.setdefault(values, Tally())
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
+    def _collect(self) -> Metric:
         family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)
         for values, tally in self._tallies.items():
             family.add_metric(values, tally.value)
-        yield family
+        return family
 
 
-class Distribution(Collector):
+class Distribution:
     """A histogram without labels. `buckets`: their upper bounds, ascending."""
 
     def __init__(
@@ -52,7 +62,7 @@ class Distribution(Collector):
         self._name, self._documentation, self._buckets = name, documentation, buckets
         self._counts = [0] * (len(buckets) + 1)
         self._sum = 0.0
-        registry.register(self)
+        registry.register(_Collected(self._collect))
 
     def observe(self, value: float) -> None:
         """Counts one; what is below 0, by clocks that differ, as 0."""
@@ -60,7 +70,7 @@ class Distribution(Collector):
         if value > 0:
             self._sum += value
 
-    def collect(self) -> Iterator[HistogramMetricFamily]:
+    def _collect(self) -> Metric:
         bounds = [*map(floatToGoString, self._buckets), "+Inf"]
         buckets = list(zip(bounds, accumulate(self._counts), strict=True))
-        yield HistogramMetricFamily(self._name, self._documentation, buckets=buckets, sum_value=self._sum)
+        return HistogramMetricFamily(self._name, self._documentation, buckets=buckets, sum_value=self._sum)

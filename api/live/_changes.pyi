@@ -1,5 +1,3 @@
-from api.live import frames
-
 TEXT: int
 WORD: int
 NUMBER: int
@@ -7,11 +5,8 @@ ID: int
 TIME: int
 REAL: int
 
-class Change(frames.Change):  # so that it may stand where one stands; it has no such base
-    ...
-
 class Maker:
     def __init__(self, header: bytes, fields: list[tuple[str, int, int]], words: list[str]) -> None: ...
     def make(
         self, value: bytes, key: bytes, incarnation: str, partition: int, offset: int, live: bool
-    ) -> Change | None: ...
+    ) -> tuple[int, str, int | None, bytes] | None: ...

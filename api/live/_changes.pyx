@@ -1,18 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The frame of a change from its raw record, without a Python object a field: what `changes.py` does, ten times faster.
-And the records themselves, of which a ring holds hundreds of thousands, as something that the garbage collector does
-not go through: they are chains, never cycles.
 
 It knows the ordinary only. Whatever is odd (another schema, another key, bytes that are no record, a number that JSON
 may spell in two ways) it leaves to the Python code, which also says what is wrong. Where it gives a frame, it is the
 same to the byte: tests/unit/test_changes.py holds them against each other.
 """
 
-cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.unicode cimport PyUnicode_DecodeUTF8
-from libc.math cimport isfinite
+from cpython.unicode cimport PyUnicode_DecodeASCII, PyUnicode_DecodeUTF8
+from libc.math cimport fabs, isfinite, llrint
 from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy, strlen
 
@@ -26,7 +23,6 @@ cdef enum:
     MAX_PLACE = 200  # bytes of an incarnation
     WEBSOCKET_HEAD = 4  # bytes before a body
     TOKEN_AT = 27  # in a body
-    OVERHEAD = 250  # as in ring.py
     A_NUMBER = 32  # bytes of the longest number, time or double, with its quotes
 
 cdef int64_t YEAR_10000 = 253402300800000  # ms
@@ -44,62 +40,6 @@ cdef struct Field:
 cdef struct Reader:
     const uint8_t *at
     const uint8_t *end
-
-
-@cython.no_gc
-@cython.final
-cdef class Record:
-    """As `ring.Record`."""
-
-    cdef readonly int64_t offset, timestamp
-    cdef readonly bytes key, value
-    cdef public object later
-
-    def __init__(self, int64_t offset, int64_t timestamp, bytes key not None, bytes value not None):
-        self.offset, self.timestamp, self.key, self.value = offset, timestamp, key, value
-
-    @property
-    def size(self):
-        return PyBytes_GET_SIZE(self.key) + PyBytes_GET_SIZE(self.value) + OVERHEAD
-
-
-cdef class Change:
-    """As `frames.Change`: the frame of one change, made as the WebSocket's, of which the other forms are parts."""
-
-    cdef readonly int64_t id_order
-    cdef readonly object recorded_at
-    cdef readonly bytes websocket
-    cdef Py_ssize_t token_size
-    cdef bytes _sse
-    cdef str _text
-
-    @property
-    def kind(self):
-        return "change"
-
-    @property
-    def id(self):
-        return self.websocket[WEBSOCKET_HEAD + TOKEN_AT : WEBSOCKET_HEAD + TOKEN_AT + self.token_size].decode()
-
-    @property
-    def size(self):
-        return PyBytes_GET_SIZE(self.websocket) - WEBSOCKET_HEAD
-
-    @property
-    def body(self):
-        return self.websocket[WEBSOCKET_HEAD:]
-
-    @property
-    def text(self):
-        if self._text is None:
-            self._text = self.body.decode()
-        return self._text
-
-    @property
-    def sse(self):
-        if self._sse is None:
-            self._sse = b"event: change\nid: %s\ndata: %s\n\n" % (self.id.encode(), self.body)
-        return self._sse
 
 
 cdef class Maker:
@@ -136,7 +76,8 @@ cdef class Maker:
         PyMem_Free(self._out)
 
     def make(self, bytes value, bytes key, str incarnation, int64_t partition, int64_t offset, bint live):
-        """The change of the record, or None when it is for the Python code."""
+        """Of the record's frame: the order's id, the cursor, recorded_at if it is live, and the bytes of the WebSocket's.
+        None when it is for the Python code."""
         cdef Py_ssize_t size = PyBytes_GET_SIZE(value), header = PyBytes_GET_SIZE(self._header), place_size
         cdef const char *place = PyUnicode_AsUTF8AndSize(incarnation, &place_size)
         if size < header or memcmp(PyBytes_AS_STRING(value), PyBytes_AS_STRING(self._header), header):
@@ -153,7 +94,7 @@ cdef class Maker:
         cdef Py_ssize_t token_size = out - token
         out = put(out, b'","order":{', 11)
         cdef int64_t number, id_user = 0
-        cdef Change change = Change.__new__(Change)
+        cdef object id_order = None, recorded_at = None
         cdef int n
         for n in range(self._count):
             number = 0
@@ -164,9 +105,9 @@ cdef class Maker:
             if n == self._id_user:
                 id_user = number
             elif n == self._id_order:
-                change.id_order = number
+                id_order = number
             elif n == self._recorded_at and live:
-                change.recorded_at = number
+                recorded_at = number
         if reader.at != reader.end or not is_decimal(key, id_user):
             return None
         out = put(out, b"}}", 2)
@@ -176,9 +117,8 @@ cdef class Maker:
         # A text in one frame, not masked, its size in two bytes: RFC 6455, section 5.2. None is below 126 bytes.
         body -= WEBSOCKET_HEAD
         body[0], body[1], body[2], body[3] = <char>0x81, 126, <char>(size >> 8), <char>(size & 0xFF)
-        change.websocket = PyBytes_FromStringAndSize(body, out - body)
-        change.token_size = token_size
-        return change
+        websocket = PyBytes_FromStringAndSize(body, out - body)
+        return id_order, PyUnicode_DecodeASCII(token, token_size, NULL), recorded_at, websocket
 
     cdef char *_put_field(self, char *out, Field *field, Reader *reader, int64_t *number) except? NULL:
         """Where the output goes on, or NULL, without an exception, for what is left to the Python code."""
@@ -284,6 +224,26 @@ cdef char *put_time(char *out, int64_t ms) noexcept:
     return put(put_padded(out, ms % 1000, 3), b'Z"', 2)
 
 
+cdef char *put_decimals(char *out, double number) noexcept:
+    """A number of at most six decimals, which a coordinate usually is; NULL for others.
+
+    As a double has it, no other number of at most 15 digits has it: so what is read as the same is the shortest."""
+    cdef double size = fabs(number)
+    if not 1e-4 <= size < 1e8:  # from where on there is an exponent, and 0, which has a sign
+        return NULL
+    cdef int64_t millionths = llrint(size * 1e6)
+    if millionths / 1e6 != size:
+        return NULL
+    if number < 0:
+        out[0] = c"-"
+        out += 1
+    out = put(put_decimal(out, millionths // 1_000_000), b".", 1)
+    out = put_padded(out, millionths % 1_000_000, 6)
+    while (out - 1)[0] == c"0" and (out - 2)[0] != c".":
+        out -= 1
+    return out
+
+
 cdef char *put_real(char *out, Reader *reader) except? NULL:
     """A double in the shortest form that is read as the same. With an exponent there are two such: not here."""
     cdef double number
@@ -294,6 +254,9 @@ cdef char *put_real(char *out, Reader *reader) except? NULL:
     reader.at += 8
     if not isfinite(number):
         return put(out, b"null", 4)
+    cdef char *end = put_decimals(out, number)
+    if end != NULL:
+        return end
     digits = PyOS_double_to_string(number, c"r", 0, Py_DTSF_ADD_DOT_0, NULL)
     cdef Py_ssize_t size = strlen(digits)
     if size > A_NUMBER or memchr(digits, c"e", size) != NULL:

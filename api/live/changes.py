@@ -47,7 +47,8 @@ class Changes:
         if self._maker is not None:
             made = self._maker.make(record.value, record.key, incarnation, partition, record.offset, live)
             if made is not None:
-                return made
+                id_order, token, recorded_at, websocket = made
+                return Change(id_order, None, token, recorded_at, websocket)
         message = self._codec.decode(record.value)
         if str(message["id_user"]).encode() != record.key:
             raise AnotherKey(record.key)

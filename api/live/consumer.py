@@ -22,7 +22,7 @@ from streams.settings import Settings
 RETRY_SECONDS = 1.0
 CHECK_SECONDS = 5.0  # how often Kafka is asked whether the topic is still the same
 SILENT_SECONDS = 15.0  # Kafka is away when it has not said so for so long
-CHUNK = 50  # records fed in one step of the loop: after each, connections write what they were given
+CHUNK = 50  # records, of all partitions together, after which others of the loop are served
 POLLED = 500  # records
 
 _log = log.get(__name__)
@@ -132,14 +132,20 @@ class ChangesConsumer:
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         batches = await consumer.getmany(timeout_ms=1000, max_records=POLLED)
+        fed = 0  # in this step of the loop
         for at, records in batches.items():
             self._heard_at = asyncio.get_running_loop().time()
             if not self._is_due(at, records[0].offset):
                 consumer.seek(at, self._next(at))
                 continue
             for start in range(0, len(records), CHUNK):
-                self._feed(at, records[start : start + CHUNK])
-                await asyncio.sleep(0)
+                chunk = records[start : start + CHUNK]
+                self._feed(at, chunk)
+                fed += len(chunk)
+                if fed >= CHUNK:
+                    fed = 0
+                    await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
     def _next(self, at: TopicPartition) -> int:
         assert self._hub.ring is not None

@@ -6,23 +6,23 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Protocol
 
-from api.live import connection
+from api.live import connection, outlet
 from api.live.closes import FAILED, LEFT, TOO_SLOW, Close
 from api.live.connection import Connection, Made, Owner
-from api.live.frames import Frame
+from api.live.frames import Frame, Written
 from api.live.ring import Record
 
 AT_ONCE = 50  # frames that one connection is sent, in one write, before others are served
 
 
 class Wire(Protocol):
-    """A transport's end of a connection. It calls `slow`, `fast` and `gone`."""
+    """A transport's end of a connection. It calls `slow`, `fast` and `gone`. `transport`: None until it has begun."""
+
+    transport: asyncio.Transport | None
+    written: Written
 
     def send(self, *frames: Frame) -> None:
-        """Writes frames, together with others that follow."""
-
-    def send_now(self, frame: Frame) -> None:
-        """Writes a frame that comes alone."""
+        """Writes frames, behind what was written before."""
 
     def bound(self, max_bytes: int) -> None:
         """From now on it is `slow` when the kernel has not taken so many bytes."""
@@ -85,7 +85,7 @@ class _Backlog:
 class DirectConnection(Connection):
     """`max_bytes` bounds what the kernel has not taken, and while the connection begins, the live frames that wait."""
 
-    __slots__ = ("_backlog", "_max_bytes", "_wire")
+    __slots__ = ("_backlog", "_fd", "_max_bytes", "_transport", "_wire", "_written")
 
     def __init__(
         self,
@@ -98,7 +98,9 @@ class DirectConnection(Connection):
         wire: Wire,
     ) -> None:
         super().__init__(transport, id_user, orders, expires_at, owner)
-        self._max_bytes, self._wire = max_bytes, wire
+        self._max_bytes, self._wire, self._written = max_bytes, wire, wire.written
+        self._transport: asyncio.Transport | None = None
+        self._fd = -1  # where what comes alone is written to, past the wire
         self._backlog: _Backlog | None = _Backlog()
 
     @property
@@ -110,13 +112,21 @@ class DirectConnection(Connection):
             return
         backlog = self._backlog
         if backlog is None:
-            self._wire.send_now(frame)
+            self._write(frame)
             return
         backlog.size += frame.size
         if backlog.size > self._max_bytes:
             self.end(TOO_SLOW)
         else:
             backlog.held.append(frame)
+
+    def _write(self, frame: Frame) -> None:
+        transport = self._transport
+        if transport is None or self._fd < 0:
+            self._wire.send(frame)
+        else:
+            outlet.write(transport, self._fd, self._written.form(frame))
+            self._written.count(frame)
 
     def replay(self, missed: Iterator[Record], made: Made) -> None:
         assert self._backlog is not None, "it has not begun"
@@ -127,6 +137,8 @@ class DirectConnection(Connection):
     def start(self, *first: Frame) -> None:
         """Sends what it begins with, then what it missed, and then whatever comes; nothing when it has ended."""
         if self._backlog is not None:
+            self._transport = self._wire.transport
+            self._fd = -1 if self._transport is None else outlet.descriptor(self._transport)
             # Half: so that the last of what it replays does not make it too slow for the first that is live.
             self._wire.bound(self._max_bytes // 2)
             if first:
@@ -188,18 +200,3 @@ class DirectConnection(Connection):
 
     def _forget(self) -> None:
         self._backlog = None
-
-
-class Paced:
-    """Of a protocol: tells its connection, once it has one, whether the kernel takes what is written."""
-
-    __slots__ = ()
-    connection: DirectConnection | None
-
-    def pause_writing(self) -> None:
-        if self.connection is not None:
-            self.connection.slow()
-
-    def resume_writing(self) -> None:
-        if self.connection is not None:
-            self.connection.fast()

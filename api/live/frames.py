@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, Final
 
 import orjson
 
@@ -10,21 +10,41 @@ from api.live import cursor, rfc6455
 from streams import metrics
 from streams.messages import Message, as_json
 from streams.order import Position
+from streams.tally import Distribution
 
+WEBSOCKET, SSE = "websocket", "sse"
+KINDS = ("hello", "snapshot", "change", "heartbeat", "drain")
+_PUSH_SECONDS: Final[Distribution] = metrics.PUSH_SECONDS
+_clock: Final = time.time
 RETRY_MS = 2000  # what a plain EventSource waits before it connects again
 
 
 class Frame:
-    """One frame. `id`: the cursor that SSE's `id:` carries, if any; `recorded_at`: ms, of a live change."""
+    """One frame. `body`: its JSON, which may be left out where `websocket` is there; `id`: the cursor that SSE's `id:`
+    carries, if any; `recorded_at`: ms, of a live change."""
 
-    __slots__ = ("_sse", "_text", "_websocket", "body", "id", "kind", "recorded_at")
-    KINDS: ClassVar = ("hello", "snapshot", "change", "heartbeat", "drain")
+    __slots__ = ("_body", "_sse", "_text", "_websocket", "id", "kind", "recorded_at")
 
-    def __init__(self, kind: str, body: bytes, id_: str | None, recorded_at: int | None = None) -> None:
-        self.kind, self.body, self.id, self.recorded_at = kind, body, id_, recorded_at
+    def __init__(
+        self,
+        kind: str,
+        body: bytes | None,
+        id_: str | None,
+        recorded_at: int | None = None,
+        websocket: bytes | None = None,
+    ) -> None:
+        self.kind, self.id, self.recorded_at = kind, id_, recorded_at
+        self._body, self._websocket = body, websocket
         self._text: str | None = None
-        self._websocket: bytes | None = None
         self._sse: bytes | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The JSON."""
+        if self._body is None:
+            assert self._websocket is not None
+            self._body = rfc6455.payload(self._websocket)
+        return self._body
 
     @property
     def size(self) -> int:
@@ -55,16 +75,21 @@ class Frame:
 
 
 class Written:
-    """Counts the frames that one transport has written."""
+    """How one transport writes frames, and how many it has written."""
 
     def __init__(self, transport: str) -> None:
-        self._tallies = {kind: metrics.PUSHED.labels(transport, kind) for kind in Frame.KINDS}
+        self._sse = transport == SSE
+        self._tallies = {kind: metrics.PUSHED.labels(transport, kind) for kind in KINDS}
+
+    def form(self, frame: Frame) -> bytes:
+        """The frame as the transport writes it."""
+        return frame.sse if self._sse else frame.websocket
 
     def count(self, frame: Frame) -> None:
         """It is written to a socket: a live change tells how long it took to there."""
         self._tallies[frame.kind].value += 1
         if frame.recorded_at is not None:
-            metrics.PUSH_SECONDS.observe(time.time() - frame.recorded_at / 1000)
+            _PUSH_SECONDS.observe(_clock() - frame.recorded_at / 1000)
 
 
 class Change(Frame):
@@ -72,8 +97,10 @@ class Change(Frame):
 
     __slots__ = ("id_order",)
 
-    def __init__(self, id_order: int, body: bytes, token: str, recorded_at: int | None) -> None:
-        super().__init__("change", body, token, recorded_at)
+    def __init__(
+        self, id_order: int, body: bytes | None, token: str, recorded_at: int | None, websocket: bytes | None = None
+    ) -> None:
+        super().__init__("change", body, token, recorded_at, websocket)
         self.id_order = id_order
 
 

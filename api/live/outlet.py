@@ -6,6 +6,12 @@ change is one write for one connection: half of what it costs there is the queue
 
 import asyncio
 import os
+from typing import Final
+
+try:
+    from api.live import _native
+except ImportError:  # there was no compiler
+    _native = None  # type: ignore[assignment]
 
 
 def descriptor(transport: asyncio.Transport) -> int:
@@ -19,12 +25,19 @@ def write(transport: asyncio.Transport, fd: int, data: bytes) -> None:
 
     `fd` is the transport's: a number that it has closed may be another client's by now, so it is asked each time.
     """
-    if fd < 0 or transport.get_write_buffer_size() or transport.is_closing():
+    if transport.get_write_buffer_size() or transport.is_closing():
         transport.write(data)
         return
+    sent = _send(fd, data)
+    if sent < len(data):
+        transport.write(data[sent:])
+
+
+def _write(fd: int, data: bytes) -> int:
     try:
-        written = os.write(fd, data)
+        return os.write(fd, data)
     except OSError:  # it is full; or broken, which the transport finds out
-        written = 0
-    if written < len(data):
-        transport.write(data[written:])
+        return 0
+
+
+_send: Final = _write if _native is None else _native.send

@@ -57,6 +57,11 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return struct.pack(">BBQ", _FINAL | opcode, 127, size) + payload
 
 
+def payload(frame: bytes) -> bytes:
+    """What is in a whole frame that `frame` made."""
+    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+
+
 def close(code: int, reason: str = "") -> bytes:
     """A close frame. The text is cut to what fits, between two characters."""
     if code == NO_STATUS:

@@ -7,31 +7,32 @@ one to be read next (`next`); the records of one user are linked, so that a resu
 import heapq
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from streams.order import Position
+
+try:
+    from api.live import _native
+except ImportError:  # there was no compiler
+    _native = None  # type: ignore[assignment]
 
 OVERHEAD = 250  # bytes that a record costs in memory besides its key and value
 
 
 class Record:
-    """One raw record. `later` is the same user's next one."""
+    """One raw record. `later` is the same user's next one: they are chains, never cycles, so the collector of cyclic
+    garbage need not go through hundreds of thousands of them."""
 
     __slots__ = ("key", "later", "offset", "timestamp", "value")
 
     def __init__(self, offset: int, timestamp: int, key: bytes, value: bytes) -> None:
         self.offset, self.timestamp, self.key, self.value = offset, timestamp, key, value
         self.later: Record | None = None
+        if _native is not None:
+            _native.untrack(self)
 
     @property
     def size(self) -> int:
         return len(self.key) + len(self.value) + OVERHEAD
-
-
-if not TYPE_CHECKING:
-    with suppress(ImportError):  # the same, which the collector of cyclic garbage does not go through
-        from api.live._changes import Record
 
 
 class _Log:

@@ -5,10 +5,10 @@ The stream has no length and no chunks: its end is the end of the connection, as
 
 import asyncio
 
-from api.live import outlet
 from api.live.closes import Close
-from api.live.direct import DirectConnection, Paced
-from api.live.frames import RETRY_MS, Frame, Written
+from api.live.direct import DirectConnection
+from api.live.frames import RETRY_MS, SSE, Frame, Written
+from api.live.paced import Paced
 
 _HEAD = (
     b"HTTP/1.1 200 OK\r\n"
@@ -24,47 +24,42 @@ _RETRY = b"retry: %d\n\n" % RETRY_MS
 class LiveStream(Paced, asyncio.Protocol):
     """A customer's stream of events. Until it `begins` it has no transport, whose next request may be anybody's."""
 
-    __slots__ = ("_fd", "_transport", "connection")
-    TRANSPORT = "sse"
+    __slots__ = ("connection", "transport")
+    TRANSPORT = SSE
+    written = Written(TRANSPORT)
 
     def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
-        self._fd = -1
+        self.transport: asyncio.Transport | None = None
         self.connection: DirectConnection | None = None
 
     def begin(self, transport: asyncio.Transport, headers: bytes) -> None:
         """Answers the request; `headers` are lines, each with its end."""
-        self._transport, self._fd = transport, outlet.descriptor(transport)
+        self.transport = transport
         transport.set_protocol(self)
         transport.write(_HEAD + headers + b"\r\n" + _RETRY)
 
     # -- from the connection
 
-    def send_now(self, frame: Frame) -> None:
-        if self._transport is not None:
-            outlet.write(self._transport, self._fd, frame.sse)
-            _written.count(frame)
-
     def send(self, *frames: Frame) -> None:
-        if self._transport is not None:
-            self._transport.write(b"".join([frame.sse for frame in frames]))
+        if self.transport is not None:
+            self.transport.write(b"".join([frame.sse for frame in frames]))
             for frame in frames:
-                _written.count(frame)
+                self.written.count(frame)
 
     def bound(self, max_bytes: int) -> None:
-        if self._transport is not None:
-            self._transport.set_write_buffer_limits(max_bytes)
+        if self.transport is not None:
+            self.transport.set_write_buffer_limits(max_bytes)
 
     def probe(self) -> None:
         """The kernel finds out: TCP_USER_TIMEOUT."""
 
     def close(self, close: Close) -> None:
-        if self._transport is not None:
-            self._transport.close()
+        if self.transport is not None:
+            self.transport.close()
 
     def abort(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     # -- from the transport
 
@@ -72,9 +67,6 @@ class LiveStream(Paced, asyncio.Protocol):
         pass
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._transport = None
+        self.transport = None
         if self.connection is not None:
             self.connection.gone()
-
-
-_written = Written(LiveStream.TRANSPORT)

@@ -3,10 +3,11 @@
 import asyncio
 import time
 
-from api.live import connection, outlet, rfc6455
+from api.live import connection, rfc6455
 from api.live.closes import NO_WEBSOCKET, NOT_UTF8, POLICY, TOO_BIG, Close
-from api.live.direct import DirectConnection, Paced
-from api.live.frames import Frame, Written
+from api.live.direct import DirectConnection
+from api.live.frames import WEBSOCKET, Frame, Written
+from api.live.paced import Paced
 
 MAX_MESSAGE = 4096
 FRAMES_PER_SECOND = 10
@@ -18,11 +19,11 @@ _VIOLATIONS = {close.code: close for close in (NO_WEBSOCKET, NOT_UTF8, TOO_BIG)}
 class WebSocketProtocol(asyncio.Protocol):
     """One WebSocket after its handshake: pings are answered, the closing handshake is held, messages are `received`."""
 
-    __slots__ = ("_closed", "_deaf", "_lost", "_reader", "_transport")
+    __slots__ = ("_closed", "_deaf", "_lost", "_reader", "transport")
     max_message = MAX_MESSAGE
 
     def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+        self.transport = transport
         self._reader: rfc6455.Reader | None = None  # only while something is half read
         self._closed = False  # a close frame is sent
         self._deaf = False  # whatever comes is dropped
@@ -61,24 +62,24 @@ class WebSocketProtocol(asyncio.Protocol):
             self._deaf = True
             if not self._closed:
                 self._closed = True
-                self._transport.write(rfc6455.close(rfc6455.close_code(payload)))
+                self.transport.write(rfc6455.close(rfc6455.close_code(payload)))
             self.left()
-            self._transport.close()
+            self.transport.close()
             self._abort_later()
         elif opcode == rfc6455.PING and not self._closed:
-            self._transport.write(rfc6455.frame(rfc6455.PONG, payload))
+            self.transport.write(rfc6455.frame(rfc6455.PONG, payload))
         elif opcode in (rfc6455.TEXT, rfc6455.BINARY) and not self._closed:
             self.received(opcode, payload)
 
     def say_goodbye(self, code: int, reason: str) -> None:
         """Sends a close frame. The client's own ends it; or, where that would not be understood any more, its end."""
-        if self._closed or self._transport.is_closing():
+        if self._closed or self.transport.is_closing():
             return
         self._closed = True
-        self._transport.write(rfc6455.close(code, reason))
-        if self._deaf and self._transport.can_write_eof():
+        self.transport.write(rfc6455.close(code, reason))
+        if self._deaf and self.transport.can_write_eof():
             # Closed at once it would be reset under what the client still sends, and the code lost.
-            self._transport.write_eof()
+            self.transport.write_eof()
         self._abort_later()
 
     def _abort_later(self) -> None:
@@ -88,7 +89,7 @@ class WebSocketProtocol(asyncio.Protocol):
     def abort(self) -> None:
         """Tears the socket down."""
         if not self._lost:
-            self._transport.abort()
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
@@ -97,20 +98,20 @@ class WebSocketProtocol(asyncio.Protocol):
 class LiveWebSocket(Paced, WebSocketProtocol):
     """A customer's WebSocket. `connection` is None until it has joined the hub."""
 
-    __slots__ = ("_allowance", "_fd", "_heard_at", "_unanswered", "connection")
-    TRANSPORT = "websocket"
+    __slots__ = ("_allowance", "_heard_at", "_unanswered", "connection")
+    TRANSPORT = WEBSOCKET
+    written = Written(TRANSPORT)
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__(transport)
         self.connection: DirectConnection | None = None
         self._allowance, self._heard_at = float(FRAMES_PER_SECOND), 0.0
         self._unanswered = 0
-        self._fd = outlet.descriptor(transport)
 
     @property
     def is_gone(self) -> bool:
         """Whether the client has left."""
-        return self._closed or self._lost or self._transport.is_closing()
+        return self._closed or self._lost or self.transport.is_closing()
 
     # -- from the client
 
@@ -139,23 +140,19 @@ class LiveWebSocket(Paced, WebSocketProtocol):
     # -- from the connection
 
     def send(self, *frames: Frame) -> None:
-        self._transport.write(b"".join([frame.websocket for frame in frames]))
+        self.transport.write(b"".join([frame.websocket for frame in frames]))
         for frame in frames:
-            _written.count(frame)
-
-    def send_now(self, frame: Frame) -> None:
-        outlet.write(self._transport, self._fd, frame.websocket)
-        _written.count(frame)
+            self.written.count(frame)
 
     def bound(self, max_bytes: int) -> None:
-        self._transport.set_write_buffer_limits(max_bytes)
+        self.transport.set_write_buffer_limits(max_bytes)
 
     def probe(self) -> None:
         if self._unanswered >= MISSES:
             self.abort()
             return
         self._unanswered += 1
-        self._transport.write(rfc6455.frame(rfc6455.PING, b""))
+        self.transport.write(rfc6455.frame(rfc6455.PING, b""))
 
     def close(self, close: Close) -> None:
         self.say_goodbye(close.code, close.reason)
@@ -165,6 +162,3 @@ class LiveWebSocket(Paced, WebSocketProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.left()
-
-
-_written = Written(LiveWebSocket.TRANSPORT)

@@ -70,7 +70,10 @@ class Feed(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _feed(self) -> None:
-        self._hub.feed(*self._batches.popleft())
+        fed = 0
+        while self._batches and fed < CHUNK:
+            fed += len(self._batches[0][1])
+            self._hub.feed(*self._batches.popleft())
         if self._batches:
             asyncio.get_running_loop().call_soon(self._feed)
         else:

@@ -25,7 +25,7 @@ COMPILED = maker("OrderStatusChanged")
 texts = st.text(max_size=60) | st.text(st.sampled_from('"\\/\b\f\n\r\t\0\x1f\x7f é 🚚'), max_size=20)
 times = st.integers(TIME_MIN, TIME_MAX)
 ids, ints = st.integers(0, ID_MAX), st.integers(0, INT_MAX)
-degrees = st.none() | st.floats(-180, 180)
+degrees = st.none() | st.floats(-180, 180) | st.decimals(-180, 180, places=6).map(float)
 statuses = st.sampled_from(sorted(STATUSES))
 messages = st.builds(
     change,
@@ -60,7 +60,11 @@ thoroughly = settings(deadline=None, max_examples=INPUTS)
 def compiled(key: bytes, value: bytes, at: Position = HERE) -> Change | None:
     """The frame of the compiled code alone."""
     assert COMPILED is not None
-    return COMPILED.make(value, key, *at, True)
+    made = COMPILED.make(value, key, *at, True)
+    if made is None:
+        return None
+    id_order, token, recorded_at, websocket = made
+    return Change(id_order, None, token, recorded_at, websocket)
 
 
 def by_python(key: bytes, value: bytes, at: Position = HERE) -> Change:
