@@ -70,7 +70,7 @@ bench-push: .venv/ready ## what a live connection costs the gateway
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi
 	@if [ -x $(BIN)/python ] && [ -d .lacak/cluster ]; then $(BIN)/python -m deploy.local.cluster down; fi
-	rm -rf build api/live/*.so .lacak .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis clients/js/node_modules
+	rm -rf build *.so api/live/*.so streams/*.so .lacak .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis clients/js/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the virtual environment -----------------------------------------------------------------------------------------
@@ -90,7 +90,10 @@ FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11; 
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@touch $@
 
-.venv/ready: .venv/locked pyproject.toml hatch_build.py $(wildcard api/live/*.pyx)
+# What is compiled: hatch_build.py names it.
+SOURCES := $(shell sed -n 's/^.*"\([a-z_/0-9]*\.pyx\?\)".*$$/\1/p' hatch_build.py)
+
+.venv/ready: .venv/locked pyproject.toml hatch_build.py $(SOURCES)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -98,7 +101,7 @@ FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11; 
 
 tools: .venv/ready $(if $(wildcard clients/js/package-lock.json),clients/js/node_modules/.ready)
 	@$(BIN)/python -m deploy.local.debian
-	@ls api/live/*.so >/dev/null 2>&1 || $(BIN)/python hatch_build.py
+	@ls *.so >/dev/null 2>&1 || $(BIN)/python hatch_build.py
 
 clients/js/node_modules/.ready: clients/js/package-lock.json | .venv/ready
 	@$(BIN)/python -m deploy.local.debian

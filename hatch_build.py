@@ -16,15 +16,23 @@ try:
 except ImportError:  # to compile it is not needed
     BuildHookInterface = object
 
-CYTHON = {"api.live._changes": "api/live/_changes.pyx", "api.live._native": "api/live/_native.pyx"}
+CYTHON = {
+    "api.live._changes": "api/live/_changes.pyx",
+    "api.live._native": "api/live/_native.pyx",
+}
 PYTHON = (
+    "api/live/admission.py",
     "api/live/changes.py",
     "api/live/connection.py",
+    "api/live/cursor.py",
     "api/live/direct.py",
+    "api/live/door.py",
     "api/live/frames.py",
+    "api/live/handshake.py",
     "api/live/hub.py",
     "api/live/outlet.py",
     "api/live/queued.py",
+    "api/live/rfc6455.py",
     "api/live/ring.py",
     "streams/tally.py",
 )
@@ -32,12 +40,28 @@ _MYPY = ("--config-file=", "--ignore-missing-imports", "--follow-imports=silent"
 
 
 def compile_all(root: Path) -> list[str]:
-    """Compiles whatever is to be; gives the files, from `root`. Raises whatever the compiler does."""
+    """Compiles whatever is to be; gives the files, from `root`. Raises whatever the compiler does, and then leaves
+    nothing of an earlier time, which would do what the sources did then."""
     from mypyc.build import mypycify
 
+    for each in compiled(root):
+        each.unlink()
     made = compile_modules(root)
     with chdir(root):
         return made + _build(mypycify([*_MYPY, *PYTHON], group_name="lacak", target_dir="build"), ".")
+
+
+def compiled(root: Path) -> list[Path]:
+    """What is there of it."""
+    return [found for folder in ("", "api/live", "streams") for found in sorted((root / folder).glob("*.so"))]
+
+
+def stale(root: Path) -> list[str]:
+    """The sources that have changed since they were compiled; none where nothing is compiled."""
+    built = compiled(root)
+    oldest = min((each.stat().st_mtime for each in built), default=float("inf"))
+    sources = [*CYTHON.values(), *PYTHON, "hatch_build.py"]
+    return [source for source in sources if (root / source).stat().st_mtime > oldest]
 
 
 def compile_modules(root: Path, modules: Mapping[str, str] = CYTHON, to: str = ".") -> list[str]:
@@ -68,7 +92,7 @@ class CustomBuildHook(BuildHookInterface):
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, Python does it too
             self.app.display_warning(f"not compiled, Python does the same more slowly: {error}")
             return
-        build_data["artifacts"] += made
+        build_data["force_include"] |= {each: each for each in made}
         build_data["pure_python"], build_data["infer_tag"] = False, True
 
 

@@ -7,7 +7,14 @@ import pytest
 
 import stack
 from fresh import drop, fresh_settings
+from hatch_build import stale
 from streams.settings import Settings
+
+
+def pytest_configure() -> None:
+    """What is compiled comes before its source, however old it is."""
+    if changed := stale(Path(__file__).parents[1]):
+        pytest.exit(f"run python hatch_build.py: since it was compiled changed {', '.join(changed)}", 2)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,14 @@ cdef extern from "Python.h":
 
 cdef extern from "sys/socket.h":
     Py_ssize_t c_send "send"(int, const void *, size_t, int) noexcept
-    int MSG_DONTWAIT, MSG_NOSIGNAL
+    int setsockopt(int, int, int, const void *, unsigned int) noexcept
+    int MSG_DONTWAIT, MSG_NOSIGNAL, SOL_SOCKET, SO_SNDBUF
+
+cdef extern from "netinet/in.h":
+    int IPPROTO_TCP
+
+cdef extern from "netinet/tcp.h":
+    int TCP_USER_TIMEOUT
 
 
 def send(int fd, bytes data not None):
@@ -17,6 +24,12 @@ def send(int fd, bytes data not None):
 
     `os.write` is for files of all kinds, and lets other threads go first."""
     return max(0, c_send(fd, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), MSG_DONTWAIT | MSG_NOSIGNAL))
+
+
+def bound(int fd, int send_buffer, int unanswered_ms):
+    """SO_SNDBUF and TCP_USER_TIMEOUT of a socket; what is no TCP has the first only."""
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof(int))
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &unanswered_ms, sizeof(int))
 
 
 def untrack(object one):

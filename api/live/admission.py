@@ -50,7 +50,7 @@ class Admission:
 
     def holder(self, handshake: Handshake, cookie: bool = False) -> Pass:
         """Whom the ticket, bearer token or (where it counts) cookie lets in; raises Refused."""
-        ticket = handshake.query.get("ticket") or _offered_ticket(handshake)
+        ticket = handshake.parameter("ticket") or _offered_ticket(handshake)
         scheme, _, token = (handshake.header(b"authorization") or "").partition(" ")
         session = handshake.cookies.get(COOKIE) if cookie else None
         try:
@@ -66,7 +66,7 @@ class Admission:
 
     def orders(self, handshake: Handshake) -> frozenset[int] | None:
         """The orders that it is narrowed to, None for all; raises Refused for what is no id, or too many."""
-        texts = handshake.query.getlist("id_order")
+        texts = handshake.parameters("id_order")
         if len(texts) > self._max_orders:
             raise Refused(POLICY, f"id_order: more than {self._max_orders}")
         ids = frozenset(plain_decimal(text.encode()) or 0 for text in texts)
@@ -77,7 +77,7 @@ class Admission:
     @staticmethod
     def cursor(handshake: Handshake) -> str | None:
         """Where it resumes. An EventSource reconnects with its first URL: then Last-Event-ID is the newer one."""
-        return handshake.header(b"last-event-id") or handshake.query.get("cursor") or None
+        return handshake.header(b"last-event-id") or handshake.parameter("cursor") or None
 
 
 def _offered_ticket(handshake: Handshake) -> str | None:

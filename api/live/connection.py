@@ -1,12 +1,12 @@
 """One live connection as the hub sees it, whatever its transport and whoever writes to it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 from api.live.closes import LEFT, Close
 from api.live.frames import Frame
-from api.live.ring import Record
+from api.live.ring import Missed, Record
 
 CLOSE_SECONDS = 2.0  # a client that takes nothing is given so long before its socket is torn down
 
@@ -69,7 +69,7 @@ class Connection(ABC):
         between."""
 
     @abstractmethod
-    def replay(self, missed: Iterator[Record], made: Made) -> None:
+    def replay(self, missed: Missed, made: Made) -> None:
         """What it missed goes before all live frames; `made` gives a record's frame, or None for one that is
         not for it. Once, before it is registered for live frames."""
 

@@ -2,15 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
-from itertools import chain
 from typing import Protocol
 
 from api.live import connection, outlet
 from api.live.closes import FAILED, LEFT, TOO_SLOW, Close
 from api.live.connection import Connection, Made, Owner
 from api.live.frames import Frame, Written
-from api.live.ring import Record
+from api.live.ring import NOTHING, Missed
 
 AT_ONCE = 50  # frames that one connection is sent, in one write, before others are served
 
@@ -43,7 +41,7 @@ class _Backlog:
     __slots__ = ("held", "made", "missed", "paused", "size", "started")
 
     def __init__(self) -> None:
-        self.missed: Iterator[Record] | None = None  # or no more
+        self.missed = NOTHING
         self.made: Made = lambda _: None
         self.held: deque[Frame] = deque()
         self.size = 0  # bytes held
@@ -66,20 +64,17 @@ class _Backlog:
         return frames
 
     def _next(self) -> Frame | None:
-        """The next frame; None for a record that is not for this connection, or where what was missed ends."""
-        if self.missed is None:
-            frame = self.held.popleft()
-            self.size -= frame.size
-            return frame
-        record = next(self.missed, None)
+        """The next frame; None for a record that is not for this connection."""
+        record = self.missed.take()
         if record is not None:
             return self.made(record)
-        self.missed = None
-        return None
+        frame = self.held.popleft()
+        self.size -= frame.size
+        return frame
 
     @property
     def empty(self) -> bool:
-        return self.missed is None and not self.held
+        return self.missed.empty and not self.held
 
 
 class DirectConnection(Connection):
@@ -128,11 +123,9 @@ class DirectConnection(Connection):
             outlet.write(transport, self._fd, self._written.form(frame))
             self._written.count(frame)
 
-    def replay(self, missed: Iterator[Record], made: Made) -> None:
+    def replay(self, missed: Missed, made: Made) -> None:
         assert self._backlog is not None, "it has not begun"
-        first = next(missed, None)  # now: it is what holds on to all that follow
-        if first is not None:
-            self._backlog.missed, self._backlog.made = chain([first], missed), made
+        self._backlog.missed, self._backlog.made = missed, made
 
     def start(self, *first: Frame) -> None:
         """Sends what it begins with, then what it missed, and then whatever comes; nothing when it has ended."""
@@ -141,10 +134,8 @@ class DirectConnection(Connection):
             self._fd = -1 if self._transport is None else outlet.descriptor(self._transport)
             # Half: so that the last of what it replays does not make it too slow for the first that is live.
             self._wire.bound(self._max_bytes // 2)
-            if first:
-                self._wire.send(*first)
             self._backlog.started = True
-            self._pump()
+            self._pump(*first)
 
     def slow(self) -> None:
         """The kernel does not take what is written."""
@@ -162,13 +153,13 @@ class DirectConnection(Connection):
     def probe(self) -> None:
         self._wire.probe()
 
-    def _pump(self) -> None:
+    def _pump(self, *first: Frame) -> None:
         """Sends what waits, as fast as it is taken."""
         backlog = self._backlog
-        if backlog is None or not backlog.started or backlog.paused:
+        if backlog is None or not backlog.started:
             return
         try:
-            frames = backlog.take(self._max_bytes // 4)
+            frames = [*first, *(() if backlog.paused else backlog.take(self._max_bytes // 4))]
         except Exception:
             self.end(FAILED)
             raise

@@ -15,7 +15,7 @@ _log = log.get(__name__)
 
 
 def open_websocket(gateway: Gateway, handshake: Handshake, wire: LiveWebSocket) -> None:
-    """The handshake is answered: whoever is refused is told so by a close code."""
+    """The handshake is good: whoever is refused is told so by a close code."""
     try:
         wanted = gateway.wanted(handshake)
         if gateway.is_behind(wanted):
@@ -24,15 +24,17 @@ def open_websocket(gateway: Gateway, handshake: Handshake, wire: LiveWebSocket) 
             _join(gateway, wanted, wire)
     except Refused as refused:
         _refuse(wire, refused)
+    finally:
+        wire.write(b"")
 
 
 def _join(gateway: Gateway, wanted: Wanted, wire: LiveWebSocket) -> None:
     connection, joined = gateway.join(DirectConnection, wire.TRANSPORT, wanted, wire)
     wire.connection = connection
-    wire.send(joined.hello)
     if joined.resumed:
-        connection.start()
+        connection.start(joined.hello)
     else:
+        wire.send(joined.hello)
         gateway.spawn(_begin(gateway, connection, joined))
 
 

@@ -85,9 +85,8 @@ class Doorstep(asyncio.Protocol):
             self._hand_over(data)
             return
         bound_socket(self._transport)
-        wire = LiveWebSocket(self._transport)
+        wire = LiveWebSocket(self._transport, answer)
         self._transport.set_protocol(wire)
-        self._transport.write(answer)
         open_websocket(self._gateway, handshake, wire)
 
     def _open_stream(self, request: "_Request", data: bytes) -> None:

@@ -43,12 +43,14 @@ class Frame:
         """The JSON."""
         if self._body is None:
             assert self._websocket is not None
-            self._body = rfc6455.payload(self._websocket)
+            self._body = self._websocket[rfc6455.payload_at(self._websocket) :]
         return self._body
 
     @property
     def size(self) -> int:
         """Bytes of JSON."""
+        if self._body is None and self._websocket is not None:
+            return len(self._websocket) - rfc6455.payload_at(self._websocket)
         return len(self.body)
 
     @property

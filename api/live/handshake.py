@@ -1,23 +1,21 @@
 """What a request for a live connection says: the same for both transports, and for every server."""
 
 from collections.abc import Iterable
+from urllib.parse import parse_qsl
 
-from starlette.datastructures import QueryParams
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
-_NOTHING = QueryParams()
-
 
 class Handshake:
-    """`headers` as in ASGI: names in lower case; of a name that comes twice the first counts. `peer`: the address that
-    the socket is connected to."""
+    """`headers` as in ASGI: names in lower case; of a name that comes twice the first counts, of a parameter in `query`
+    the last. `peer`: the address that the socket is connected to."""
 
-    __slots__ = ("_headers", "peer", "query")
+    __slots__ = ("_headers", "_query", "peer")
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]], query: bytes, peer: str) -> None:
         self._headers, self.peer = list(headers), peer
-        self.query = QueryParams(query.decode("latin-1")) if query else _NOTHING
+        self._query = parse_qsl(query.decode("latin-1"), keep_blank_values=True) if query else []
 
     @classmethod
     def of(cls, scope: Scope) -> "Handshake":
@@ -27,6 +25,14 @@ class Handshake:
     def header(self, name: bytes) -> str | None:
         """A header's value."""
         return next((value.decode("latin-1") for each, value in self._headers if each == name), None)
+
+    def parameter(self, name: str) -> str | None:
+        """A parameter's value."""
+        return next((value for each, value in reversed(self._query) if each == name), None)
+
+    def parameters(self, name: str) -> list[str]:
+        """All values of a parameter."""
+        return [value for each, value in self._query if each == name]
 
     @property
     def cookies(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ what comes, no record can slip through.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -129,7 +129,7 @@ class Hub:
         if position is None or not resumed:
             position = ring.position(partition)
         else:
-            connection.replay(self._missed(ring, position, connection.key), self._replayed(connection))
+            connection.replay(ring.since(position, connection.key), self._replayed(connection))
             self.caught_up(connection)
         self._add(connection)
         return Joined(frames.hello(cursor.encode(position), self._heartbeat, resumed), resumed, position)
@@ -178,12 +178,6 @@ class Hub:
         """Ends every connection at once."""
         for connection in self.connections:
             connection.end(close)
-
-    @staticmethod
-    def _missed(ring: Ring, position: Position, key: bytes) -> Iterator[Record]:
-        """Up to now: what comes is pushed. Records are linked, so those that the ring lets go meanwhile stay."""
-        end = ring.next(position.partition)
-        return itertools.takewhile(lambda record: record.offset < end, ring.since(position, key))
 
     def _replayed(self, connection: Connection) -> Callable[[Record], Frame | None]:
         def made(record: Record) -> Frame | None:

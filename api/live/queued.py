@@ -2,13 +2,13 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from api.live import connection
 from api.live.closes import TOO_SLOW, Close
 from api.live.connection import Connection, Made, Owner
 from api.live.frames import Frame
-from api.live.ring import Record
+from api.live.ring import NOTHING, Missed
 
 
 class QueuedConnection(Connection):
@@ -18,7 +18,7 @@ class QueuedConnection(Connection):
     frames when it is sent. `abort` tears its socket down.
     """
 
-    __slots__ = ("_abort", "_made", "_max_bytes", "_missed", "_next_missed", "_queued", "_timer", "_waiting", "_wake")
+    __slots__ = ("_abort", "_made", "_max_bytes", "_missed", "_queued", "_timer", "_waiting", "_wake")
 
     def __init__(
         self,
@@ -34,15 +34,14 @@ class QueuedConnection(Connection):
         self._abort = abort
         self._max_bytes, self._queued = max_bytes, 0
         self._waiting: deque[Frame] = deque()
-        self._missed: Iterator[Record] = iter(())
-        self._next_missed: Record | None = None
+        self._missed = NOTHING
         self._made: Made = lambda _: None
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def idle(self) -> bool:
-        return self._next_missed is None and not self._waiting
+        return self._missed.empty and not self._waiting
 
     def push(self, frame: Frame) -> None:
         if self.closing is not None:
@@ -54,9 +53,8 @@ class QueuedConnection(Connection):
         self._waiting.append(frame)
         self._wake.set()
 
-    def replay(self, missed: Iterator[Record], made: Made) -> None:
+    def replay(self, missed: Missed, made: Made) -> None:
         self._missed, self._made = missed, made
-        self._next_missed = next(missed, None)
 
     def release(self) -> None:
         """It is refused after all, by an answer whose socket lives on: the next request there may be anybody's."""
@@ -73,14 +71,13 @@ class QueuedConnection(Connection):
 
     def _forget(self) -> None:
         self._waiting.clear()
-        self._next_missed = None
+        self._missed = NOTHING
 
     async def take(self) -> Frame | None:
         """The next frame; None when there is none and `closing` says why."""
         while True:
-            while self._next_missed is not None:
-                missed, self._next_missed = self._next_missed, next(self._missed, None)
-                frame = self._made(missed)
+            while (record := self._missed.take()) is not None:
+                frame = self._made(record)
                 if frame is not None:
                     return frame
                 await asyncio.sleep(0)  # others are served, however many of these there are

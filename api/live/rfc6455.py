@@ -57,9 +57,9 @@ def frame(opcode: int, payload: bytes) -> bytes:
     return struct.pack(">BBQ", _FINAL | opcode, 127, size) + payload
 
 
-def payload(frame: bytes) -> bytes:
-    """What is in a whole frame that `frame` made."""
-    return frame[{126: 4, 127: 10}.get(frame[1], 2) :]
+def payload_at(frame: bytes) -> int:
+    """Where the payload begins in a whole frame that `frame` made."""
+    return 4 if frame[1] == 126 else 10 if frame[1] == 127 else 2
 
 
 def close(code: int, reason: str = "") -> bytes:

@@ -6,7 +6,6 @@ one to be read next (`next`); the records of one user are linked, so that a resu
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
 
 from streams.order import Position
 
@@ -33,6 +32,31 @@ class Record:
     @property
     def size(self) -> int:
         return len(self.key) + len(self.value) + OVERHEAD
+
+
+class Missed:
+    """A user's records from `first` on, up to the offset `end`. What the ring lets go meanwhile stays linked."""
+
+    __slots__ = ("_end", "_next")
+
+    def __init__(self, first: Record | None, end: int) -> None:
+        self._next, self._end = first, end
+
+    @property
+    def empty(self) -> bool:
+        """Whether there are no more."""
+        return self._next is None
+
+    def take(self) -> Record | None:
+        """The next one, or None."""
+        record = self._next
+        if record is not None:
+            later = record.later
+            self._next = later if later is not None and later.offset < self._end else None
+        return record
+
+
+NOTHING = Missed(None, 0)
 
 
 class _Log:
@@ -135,10 +159,10 @@ class Ring:
         log = self._logs[partition]
         return log.floor <= position.offset + 1 <= log.next and position.offset >= log.unreadable.get(key, -1)
 
-    def since(self, position: Position, key: bytes) -> Iterator[Record]:
-        """A user's records after a position that `covers` said yes to."""
-        record = self._logs[position.partition].first.get(key)
-        while record is not None:
-            if record.offset > position.offset:
-                yield record
+    def since(self, position: Position, key: bytes) -> Missed:
+        """A user's records after a position that `covers` said yes to, up to now."""
+        log = self._logs[position.partition]
+        record = log.first.get(key)
+        while record is not None and record.offset <= position.offset:
             record = record.later
+        return Missed(record, log.next)

@@ -62,12 +62,12 @@ class WebSocketProtocol(asyncio.Protocol):
             self._deaf = True
             if not self._closed:
                 self._closed = True
-                self.transport.write(rfc6455.close(rfc6455.close_code(payload)))
+                self.write(rfc6455.close(rfc6455.close_code(payload)))
             self.left()
             self.transport.close()
             self._abort_later()
         elif opcode == rfc6455.PING and not self._closed:
-            self.transport.write(rfc6455.frame(rfc6455.PONG, payload))
+            self.write(rfc6455.frame(rfc6455.PONG, payload))
         elif opcode in (rfc6455.TEXT, rfc6455.BINARY) and not self._closed:
             self.received(opcode, payload)
 
@@ -76,11 +76,15 @@ class WebSocketProtocol(asyncio.Protocol):
         if self._closed or self.transport.is_closing():
             return
         self._closed = True
-        self.transport.write(rfc6455.close(code, reason))
+        self.write(rfc6455.close(code, reason))
         if self._deaf and self.transport.can_write_eof():
             # Closed at once it would be reset under what the client still sends, and the code lost.
             self.transport.write_eof()
         self._abort_later()
+
+    def write(self, data: bytes) -> None:
+        """Writes bytes of frames."""
+        self.transport.write(data)
 
     def _abort_later(self) -> None:
         """Whether the client takes its goodbye or not: the socket is gone then."""
@@ -96,14 +100,16 @@ class WebSocketProtocol(asyncio.Protocol):
 
 
 class LiveWebSocket(Paced, WebSocketProtocol):
-    """A customer's WebSocket. `connection` is None until it has joined the hub."""
+    """A customer's WebSocket. `connection` is None until it has joined the hub. `answer`, to the handshake, goes out
+    with the first that it writes."""
 
-    __slots__ = ("_allowance", "_heard_at", "_unanswered", "connection")
+    __slots__ = ("_allowance", "_answer", "_heard_at", "_unanswered", "connection")
     TRANSPORT = WEBSOCKET
     written = Written(TRANSPORT)
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, transport: asyncio.Transport, answer: bytes = b"") -> None:
         super().__init__(transport)
+        self._answer = answer
         self.connection: DirectConnection | None = None
         self._allowance, self._heard_at = float(FRAMES_PER_SECOND), 0.0
         self._unanswered = 0
@@ -112,6 +118,12 @@ class LiveWebSocket(Paced, WebSocketProtocol):
     def is_gone(self) -> bool:
         """Whether the client has left."""
         return self._closed or self._lost or self.transport.is_closing()
+
+    def write(self, data: bytes) -> None:
+        if self._answer:
+            data, self._answer = self._answer + data, b""
+        if data:
+            self.transport.write(data)
 
     # -- from the client
 
@@ -140,7 +152,7 @@ class LiveWebSocket(Paced, WebSocketProtocol):
     # -- from the connection
 
     def send(self, *frames: Frame) -> None:
-        self.transport.write(b"".join([frame.websocket for frame in frames]))
+        self.write(b"".join([frame.websocket for frame in frames]))
         for frame in frames:
             self.written.count(frame)
 
@@ -152,7 +164,7 @@ class LiveWebSocket(Paced, WebSocketProtocol):
             self.abort()
             return
         self._unanswered += 1
-        self.transport.write(rfc6455.frame(rfc6455.PING, b""))
+        self.write(rfc6455.frame(rfc6455.PING, b""))
 
     def close(self, close: Close) -> None:
         self.say_goodbye(close.code, close.reason)

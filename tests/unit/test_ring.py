@@ -21,7 +21,11 @@ def ring(seconds: float = 1000, max_bytes: int = 10**9, start: int = 0) -> Ring:
 
 
 def offsets(ring: Ring, partition: int, key: bytes, after: int) -> list[int]:
-    return [found.offset for found in ring.since(Position("I", partition, after), key)]
+    missed, found = ring.since(Position("I", partition, after), key), []
+    while (record := missed.take()) is not None:
+        found.append(record.offset)
+    assert missed.empty
+    return found
 
 
 def test_a_cursor_is_covered_from_just_before_the_floor_to_the_last_record_read() -> None:
