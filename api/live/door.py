@@ -25,7 +25,7 @@ def open_websocket(gateway: Gateway, handshake: Handshake, wire: LiveWebSocket) 
     except Refused as refused:
         _refuse(wire, refused)
     finally:
-        wire.write(b"")
+        wire.write(b"")  # the answer, where nothing has gone out with it yet
 
 
 def _join(gateway: Gateway, wanted: Wanted, wire: LiveWebSocket) -> None:

@@ -36,7 +36,7 @@ class Echo(WebSocketProtocol):
     max_message = 16 * 1024 * 1024
 
     def received(self, opcode: int, message: bytes) -> None:
-        self._transport.write(rfc6455.frame(opcode, message))
+        self.transport.write(rfc6455.frame(opcode, message))
 
 
 class EchoHttp(LeavingHttp):
