@@ -1,17 +1,15 @@
 """A live connection's socket, written to at once.
 
-A transport queues what it is given and writes it later in the loop, which pays where several writes become one. A live
-change is one write for one connection: half of what it costs there is the queue.
+A live change is one write for one connection. A transport does more for it than the kernel: it has a queue, and writes
+as to a file.
 """
 
 import asyncio
-import os
 from typing import Final
 
-try:
-    from api.live import _native
-except ImportError:  # there was no compiler
-    _native = None  # type: ignore[assignment]
+from api.live import native
+
+_send: Final = native.send
 
 
 def descriptor(transport: asyncio.Transport) -> int:
@@ -31,13 +29,3 @@ def write(transport: asyncio.Transport, fd: int, data: bytes) -> None:
     sent = _send(fd, data)
     if sent < len(data):
         transport.write(data[sent:])
-
-
-def _write(fd: int, data: bytes) -> int:
-    try:
-        return os.write(fd, data)
-    except OSError:  # it is full; or broken, which the transport finds out
-        return 0
-
-
-_send: Final = _write if _native is None else _native.send

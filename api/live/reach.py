@@ -10,10 +10,7 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-try:
-    from api.live import _native
-except ImportError:  # there was no compiler
-    _native = None  # type: ignore[assignment]
+from api.live import native
 
 _NAME = "lacak.transport"
 SEND_BUFFER = 64 * 1024  # the kernel doubles it; without a bound it grows to megabytes for a client that does not read
@@ -49,11 +46,5 @@ def bound(scope: Scope) -> None:
 def bound_socket(transport: asyncio.Transport) -> None:
     """Bounds what the kernel holds for a live connection, and how long a peer may be gone without a word."""
     tcp = transport.get_extra_info("socket")
-    if tcp is None or tcp.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    if _native is not None:  # uvloop makes a socket anew for each option
-        _native.bound(tcp.fileno(), SEND_BUFFER, UNANSWERED_MS)
-    else:
-        tcp.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS)
+    if tcp is not None and tcp.family in (socket.AF_INET, socket.AF_INET6):
+        native.bound(tcp.fileno(), SEND_BUFFER, UNANSWERED_MS)  # by its own, uvloop makes a socket for each option

@@ -6,15 +6,13 @@ one to be read next (`next`); the records of one user are linked, so that a resu
 
 import heapq
 from collections import deque
+from typing import Final
 
+from api.live import native
 from streams.order import Position
 
-try:
-    from api.live import _native
-except ImportError:  # there was no compiler
-    _native = None  # type: ignore[assignment]
-
 OVERHEAD = 250  # bytes that a record costs in memory besides its key and value
+_untrack: Final = native.untrack
 
 
 class Record:
@@ -26,8 +24,7 @@ class Record:
     def __init__(self, offset: int, timestamp: int, key: bytes, value: bytes) -> None:
         self.offset, self.timestamp, self.key, self.value = offset, timestamp, key, value
         self.later: Record | None = None
-        if _native is not None:
-            _native.untrack(self)
+        _untrack(self)
 
     @property
     def size(self) -> int:

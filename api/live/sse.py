@@ -10,14 +10,13 @@ from starlette.types import Receive, Scope, Send
 
 from api.live import closes
 from api.live.closes import Close, Refused
-from api.live.frames import RETRY_MS
+from api.live.frames import RETRY_MS, SSE
 from api.live.gateway import Gateway
 from api.live.handshake import Handshake
 from api.live.session import Session
 from api.problem_types import FORBIDDEN, TOO_MANY, UNAUTHENTICATED, UNAVAILABLE, VALIDATION, ProblemType
 from api.problems import Problem
 
-TRANSPORT = "sse"
 ELSEWHERE = "not from this origin"
 _PROBLEMS: dict[Close, ProblemType] = {
     closes.EXPIRED: UNAUTHENTICATED,
@@ -38,9 +37,9 @@ async def serve(request: Request, gateway: Gateway) -> Response:
     if not gateway.admission.origin_is_allowed(handshake):
         raise Problem(FORBIDDEN, ELSEWHERE)
     try:
-        session = await Session.open(gateway, TRANSPORT, handshake, request.scope)
+        session = await Session.open(gateway, SSE, handshake, request.scope)
     except Refused as refused:
-        refused.close.count(TRANSPORT)
+        refused.close.count(SSE)
         raise problem(refused.close, refused.detail) from refused
     try:
         await session.prepare()

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from api.live.admission import subprotocol
 from api.live.closes import FAILED, LEFT, POLICY, TOO_BIG, TRY_LATER, Close, Refused
 from api.live.connection import Connection
+from api.live.frames import WEBSOCKET
 from api.live.gateway import Gateway
 from api.live.handshake import Handshake
 from api.live.rfc6455 import MAX_REASON
@@ -17,8 +18,6 @@ from api.live.session import Session
 from api.live.websocket_wire import FRAMES_PER_SECOND, MAX_MESSAGE
 from streams import log
 from tables.orders import StoreUnavailable
-
-TRANSPORT = "websocket"
 
 _log = log.get(__name__)
 
@@ -34,9 +33,9 @@ async def serve(socket: WebSocket, gateway: Gateway) -> None:
         return
     await socket.accept(subprotocol(handshake))
     try:
-        session = await Session.open(gateway, TRANSPORT, handshake, socket.scope)
+        session = await Session.open(gateway, WEBSOCKET, handshake, socket.scope)
     except Refused as refused:
-        refused.close.count(TRANSPORT)
+        refused.close.count(WEBSOCKET)
         await _close(socket, refused.close, refused.detail)
         return
     await _converse(socket, session)

@@ -290,6 +290,10 @@ async def test_what_is_missed_costs_no_memory_and_is_there_though_the_ring_lets_
     resumed = stage.connect(position=Position("I", partition_of(b"42", PARTITIONS), -1), max_bytes=2000)
     if isinstance(resumed, DirectTap):
         assert len(resumed.sent) <= 2, "no more than the socket takes"
+    else:
+        stage.publish(change("in_transit", 1, id_user=43), value=b"nothing that can be decoded")
+        later = stage.connect(43, Position("I", partition_of(b"43", PARTITIONS), -1))
+        assert later.joined.resumed and later.connection.closing is None, "nothing, before somebody takes it"
     stage.publish(change("in_transit", 51))
     stage.ring.expire(10**9)
     assert stage.ring.changes == 0

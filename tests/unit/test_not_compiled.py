@@ -6,9 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import api.live.hub
-import api.live.outlet
-from api.live import _native
+from api.live import _native, hub, native, outlet
 
 ROOT = Path(__file__).parents[2]
 TREES = ("api", "streams", "tables", "schemas", "cassandra", "tests/unit")
@@ -17,7 +15,8 @@ TESTS = ("hub", "ring", "outlet", "tally", "websocket_wire", "rfc6455")
 
 
 def test_here_it_is_compiled() -> None:
-    assert {Path(module.__file__ or "").suffix for module in (_native, api.live.hub, api.live.outlet)} == {".so"}
+    assert {Path(module.__file__ or "").suffix for module in (hub, outlet)} == {".so"}
+    assert (native.send, native.untrack, native.bound) == (_native.send, _native.untrack, _native.bound)
 
 
 def test_without_a_compiler_python_does_the_same(tmp_path: Path) -> None:
@@ -25,7 +24,9 @@ def test_without_a_compiler_python_does_the_same(tmp_path: Path) -> None:
         shutil.copytree(ROOT / tree, tmp_path / tree, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     for file in (*FILES, *(each.relative_to(ROOT) for each in (ROOT / "tests").glob("*.py"))):
         shutil.copy(ROOT / file, tmp_path / file)
-    seen = "import api.live.hub, api.live.outlet as o; assert o.__file__.endswith('.py') and o._native is None"
+    seen = (
+        "from api.live import hub, native as n; assert hub.__file__[-3:] == '.py' and n.send.__module__ == n.__name__"
+    )
     for command in (["-c", seen], ["-m", "pytest", "-q", *(f"tests/unit/test_{name}.py" for name in TESTS)]):
         ran = subprocess.run(
             [sys.executable, *command],
