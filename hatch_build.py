@@ -21,6 +21,8 @@ CYTHON = {
     "api.live._native": "api/live/_native.pyx",
 }
 PYTHON = (
+    "api/auth.py",
+    "api/hs256.py",
     "api/live/admission.py",
     "api/live/changes.py",
     "api/live/connection.py",
@@ -32,6 +34,7 @@ PYTHON = (
     "api/live/hub.py",
     "api/live/outlet.py",
     "api/live/queued.py",
+    "api/live/request.py",
     "api/live/rfc6455.py",
     "api/live/ring.py",
     "streams/tally.py",
@@ -53,7 +56,7 @@ def compile_all(root: Path) -> list[str]:
 
 def compiled(root: Path) -> list[Path]:
     """What is there of it."""
-    return [found for folder in ("", "api/live", "streams") for found in sorted((root / folder).glob("*.so"))]
+    return [found for folder in ("", "api", "api/live", "streams") for found in sorted((root / folder).glob("*.so"))]
 
 
 def stale(root: Path) -> list[str]:

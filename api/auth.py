@@ -5,8 +5,7 @@ HS256 with a secret of the deployment's. Claims: `sub`, `scope` (words in one st
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.hs256 import InvalidToken, Tokens
 from streams.messages import INT_MAX, WORD_LENGTH
@@ -22,8 +21,7 @@ SECRET_LENGTH = 32  # bytes, RFC 7518 section 3.2: a key of the hash's size or l
 _CLAIMS = {"sub": str, "scope": str, "courier": str, "iat": int}
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """What a valid token says. `expires_at` is in seconds since 1970."""
 
     sub: str

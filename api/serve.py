@@ -2,14 +2,13 @@
 
 import asyncio
 import socket
-from functools import partial
 
 import uvicorn
 
 from api.app import FACTORIES, App
 from api.http_head import BoundedHttp
 from api.live.ceiling import raise_file_limit
-from api.live.doorstep import Doorstep
+from api.live.doorstep import Doorsteps
 from streams.garbage import settle
 from streams.settings import Settings
 
@@ -45,7 +44,7 @@ def make_server(name: str, settings: Settings, portable: bool = False) -> Server
     """The server of `api`, `gateway` or `web` at http_host:http_port, not running. `portable`: live push as it is on
     any ASGI server, which takes 20 times the memory."""
     app = FACTORIES[name](settings)
-    http = BoundedHttp if portable or app.gateway is None else partial(Doorstep, gateway=app.gateway)
+    http = BoundedHttp if portable or app.gateway is None else Doorsteps(app.gateway)
     config = uvicorn.Config(
         app,
         host=settings.http_host,

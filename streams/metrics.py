@@ -32,7 +32,7 @@ REQUEST_SECONDS = Histogram(
 ACCEPTED = Counter("lacak_accepted_total", "Records that Kafka has on all in-sync replicas", ["topic"])
 
 # Live push
-CONNECTIONS = Gauge("lacak_live_connections", "Open live connections", ["transport"])
+CONNECTIONS = Tallies("lacak_live_connections", "Open live connections", ["transport"], gauge=True)
 PUSHED = Tallies("lacak_live_pushed_total", "Frames written", ["transport", "type"])
 CUT = Tallies("lacak_live_closed_total", "Connections closed by the gateway", ["transport", "code"])
 RESUMES = Tallies("lacak_live_resumes_total", "Cursors presented", ["outcome"])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 
 from prometheus_client import REGISTRY, CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
@@ -33,12 +33,17 @@ class Tally:
 
 
 class Tallies:
-    """The counters of one name, by their labels' values."""
+    """The counters of one name, by their labels' values; or gauges, if they go down too."""
 
     def __init__(
-        self, name: str, documentation: str, labels: Sequence[str], registry: CollectorRegistry = REGISTRY
+        self,
+        name: str,
+        documentation: str,
+        labels: Sequence[str],
+        registry: CollectorRegistry = REGISTRY,
+        gauge: bool = False,
     ) -> None:
-        self._name, self._documentation, self._labels = name, documentation, labels
+        self._name, self._documentation, self._labels, self._gauge = name, documentation, labels, gauge
         self._tallies: dict[tuple[str, ...], Tally] = {}
         registry.register(_Collected(self._collect))
 
@@ -47,7 +52,8 @@ class Tallies:
         return self._tallies.setdefault(values, Tally())
 
     def _collect(self) -> Metric:
-        family = CounterMetricFamily(self._name, self._documentation, labels=self._labels)
+        kind = GaugeMetricFamily if self._gauge else CounterMetricFamily
+        family = kind(self._name, self._documentation, labels=self._labels)
         for values, tally in self._tallies.items():
             family.add_metric(values, tally.value)
         return family

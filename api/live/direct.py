@@ -131,7 +131,7 @@ class DirectConnection(Connection):
         """Sends what it begins with, then what it missed, and then whatever comes; nothing when it has ended."""
         if self._backlog is not None:
             self._transport = self._wire.transport
-            self._fd = -1 if self._transport is None else outlet.descriptor(self._transport)
+            self._fd = -1 if self._transport is None else outlet.opened(self._transport)
             # Half: so that the last of what it replays does not make it too slow for the first that is live.
             self._wire.bound(self._max_bytes // 2)
             self._backlog.started = True

@@ -6,46 +6,72 @@ Only the usual one is: a whole head, in one piece, with nothing after it. Whatev
 """
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-
-from api.http_head import HEAD_SECONDS, MAX_HEAD
+from api.http_head import HEAD_SECONDS
 from api.live import rfc6455
 from api.live.admission import subprotocol
 from api.live.closes import Refused
 from api.live.door import join_stream, open_websocket
 from api.live.gateway import Gateway, Wanted
 from api.live.handshake import Handshake
-from api.live.http import BODY, LiveHttp, begin_stream
+from api.live.http import LiveHttp, begin_stream
 from api.live.leaving_http import switching
-from api.live.paths import LIVE, STREAM
-from api.live.reach import bound_socket
+from api.live.request import Request
 from api.live.sse_wire import LiveStream
 from api.live.websocket_wire import LiveWebSocket
 
-_LIVE, _STREAM = LIVE.encode(), STREAM.encode()
-_BEGINS, _ENDS = b"GET " + _LIVE, b"\r\n\r\n"
+
+class Doorsteps:
+    """Makes them, as uvicorn has its HTTP protocols made. Who says nothing is closed in time, by one timer for all."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self._deadlines: dict[Doorstep, float] = {}  # the next one first
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __call__(self, config: Any, server_state: Any, app_state: Any, _loop: Any = None) -> "Doorstep":
+        make = partial(LiveHttp, config, server_state, app_state, _loop, gateway=self.gateway)
+        return Doorstep(self, server_state.connections, make)
+
+    def began(self, doorstep: "Doorstep") -> None:
+        """It waits for a head from now on."""
+        loop = asyncio.get_running_loop()
+        self._deadlines[doorstep] = deadline = loop.time() + HEAD_SECONDS
+        if self._timer is None:
+            self._timer = loop.call_at(deadline, self._look)
+
+    def ended(self, doorstep: "Doorstep") -> None:
+        """It waits no more."""
+        self._deadlines.pop(doorstep, None)
+
+    def _look(self) -> None:
+        loop, self._timer = asyncio.get_running_loop(), None
+        for doorstep, deadline in self._deadlines.items():
+            if deadline > loop.time():
+                self._timer = loop.call_at(deadline, self._look)
+                break
+            doorstep.shutdown()
 
 
 class Doorstep(asyncio.Protocol):
-    """Made as uvicorn makes its HTTP protocol."""
+    """One connection. `connections` are the server's; `make` makes the protocol that gets what is not for here."""
 
-    __slots__ = ("_connections", "_deadline", "_gateway", "_make", "_transport")
+    __slots__ = ("_all", "_connections", "_gateway", "_make", "_transport")
 
-    def __init__(self, config: Any, server_state: Any, app_state: Any, _loop: Any = None, *, gateway: Gateway) -> None:
-        self._gateway, self._connections = gateway, server_state.connections
-        self._make = partial(LiveHttp, config, server_state, app_state, _loop, gateway=gateway)
+    def __init__(self, all_: Doorsteps, connections: set[Any], make: Callable[[], LiveHttp]) -> None:
+        self._all, self._gateway, self._connections, self._make = all_, all_.gateway, connections, make
 
     def connection_made(self, transport: Any) -> None:
         self._transport: asyncio.Transport = transport
         self._connections.add(self)
-        self._deadline = asyncio.get_running_loop().call_later(HEAD_SECONDS, transport.close)
+        self._all.began(self)
 
     def data_received(self, data: bytes) -> None:
         self._leave()
-        request = _Request.read(data)
+        request = Request.read(data)
         if request is None:
             self._hand_over(data)
         elif request.upgrades:
@@ -62,9 +88,9 @@ class Doorstep(asyncio.Protocol):
 
     def _leave(self) -> None:
         self._connections.discard(self)
-        self._deadline.cancel()
+        self._all.ended(self)
 
-    def _handshake(self, request: "_Request") -> Handshake:
+    def _handshake(self, request: Request) -> Handshake:
         peer = self._transport.get_extra_info("peername")
         return Handshake(request.headers, request.query, peer[0] if isinstance(peer, tuple) else "")
 
@@ -75,7 +101,7 @@ class Doorstep(asyncio.Protocol):
         self._transport.set_protocol(http)
         http.data_received(data)
 
-    def _open_websocket(self, request: "_Request", data: bytes) -> None:
+    def _open_websocket(self, request: Request, data: bytes) -> None:
         handshake = self._handshake(request)
         try:
             answer = switching(request.headers, subprotocol(handshake))
@@ -84,12 +110,11 @@ class Doorstep(asyncio.Protocol):
         if not answer or not self._gateway.admission.origin_is_allowed(handshake):
             self._hand_over(data)
             return
-        bound_socket(self._transport)
         wire = LiveWebSocket(self._transport, answer)
         self._transport.set_protocol(wire)
         open_websocket(self._gateway, handshake, wire)
 
-    def _open_stream(self, request: "_Request", data: bytes) -> None:
+    def _open_stream(self, request: Request, data: bytes) -> None:
         handshake = self._handshake(request)
         if not self._gateway.admission.origin_is_allowed(handshake):
             self._hand_over(data)
@@ -100,51 +125,8 @@ class Doorstep(asyncio.Protocol):
             if self._gateway.resumes(judged):
                 wire = LiveStream()
                 hello = join_stream(self._gateway, judged, wire).hello
-                bound_socket(self._transport)
                 begin_stream(self._gateway, handshake, wire, self._transport, [hello])
                 return
         except Refused as refused:
             judged = refused
         self._hand_over(data, judged)
-
-
-class _Request:
-    """One head as httptools reads it."""
-
-    __slots__ = ("headers", "query", "upgrades", "url", "whole")
-
-    def __init__(self) -> None:
-        self.url = self.query = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.whole = self.upgrades = False
-
-    def on_url(self, url: bytes) -> None:
-        self.url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
-
-    def on_headers_complete(self) -> None:
-        self.whole = True
-
-    @classmethod
-    def read(cls, data: bytes) -> "_Request | None":
-        """The usual request for a live connection; None for all others."""
-        if not data.startswith(_BEGINS) or not data.endswith(_ENDS) or len(data) > MAX_HEAD:
-            return None
-        request = cls()
-        parser = HttpRequestParser(request)
-        try:
-            parser.feed_data(data)
-        except HttpParserUpgrade as end:
-            if end.args[0] != len(data):
-                return None
-            request.upgrades = True
-        except HttpParserError:
-            return None
-        path, _, rest = request.url.partition(b"?")
-        request.query = rest.partition(b"#")[0]
-        upgrade = [value.lower() for name, value in request.headers if name == b"upgrade"]
-        asks = (_LIVE, [b"websocket"]) if request.upgrades else (_STREAM, [])
-        usual = request.whole and (path, upgrade) == asks and parser.get_http_version() == "1.1"
-        return request if usual and not any(name in BODY for name, _ in request.headers) else None

@@ -87,6 +87,12 @@ class Written:
         """The frame as the transport writes it."""
         return frame.sse if self._sse else frame.websocket
 
+    def all(self, frames: Iterable[Frame]) -> bytes:
+        """Several of them as it writes them, counted."""
+        for frame in frames:
+            self.count(frame)
+        return b"".join([self.form(frame) for frame in frames])
+
     def count(self, frame: Frame) -> None:
         """It is written to a socket: a live change tells how long it took to there."""
         self._tallies[frame.kind].value += 1

@@ -4,8 +4,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from api import background
 from api.auth import Authenticator
@@ -37,8 +36,7 @@ _log = log.get(__name__)
 C = TypeVar("C", bound=Connection)
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a handshake asks for, by whom. `token` is the cursor as it came, `position` what it means, if anything."""
 
     holder: Pass

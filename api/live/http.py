@@ -18,6 +18,7 @@ from api.live.gateway import Gateway, Wanted
 from api.live.handshake import Handshake
 from api.live.leaving_http import LeavingHttp
 from api.live.paths import LIVE, STREAM
+from api.live.request import BODY
 from api.live.sse import ELSEWHERE, cors, problem
 from api.live.sse_wire import LiveStream
 from api.live.websocket_wire import LiveWebSocket
@@ -26,7 +27,6 @@ from api.problems import Problem
 from streams import log, metrics
 from tables.orders import StoreUnavailable
 
-BODY = frozenset((b"content-length", b"transfer-encoding"))
 _log = log.get(__name__)
 
 

@@ -6,7 +6,6 @@ what comes, no record can slip through.
 
 import itertools
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import NamedTuple
 
 from api.live import cursor, frames
@@ -23,7 +22,6 @@ from streams.topics import partition_of
 PROBE_SECONDS = 25  # how often a client is asked whether it is there: or once a heartbeat, where that is longer
 
 _log = log.get(__name__)
-_open = cache(metrics.CONNECTIONS.labels)
 
 
 class Joined(NamedTuple):
@@ -146,7 +144,7 @@ class Hub:
             self._beats[connection.beat].discard(connection)
             self._expiring.discard(connection)
             self.count -= 1
-            _open(connection.transport).dec()
+            metrics.CONNECTIONS.labels(connection.transport).value -= 1
         if not watching:
             self._users.pop(connection.key, None)
 
@@ -192,7 +190,7 @@ class Hub:
         self._beats[connection.beat].add(connection)
         self.count += 1
         self._look_at_expiry(connection)
-        _open(connection.transport).inc()
+        metrics.CONNECTIONS.labels(connection.transport).value += 1
 
     def _look_at_expiry(self, connection: Connection) -> None:
         if connection.expires_at <= self._now + self._heartbeat + 1:

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from api.http_head import BoundedHttp
 from api.live import rfc6455
-from api.live.reach import bound_socket
 from api.live.websocket_wire import WebSocketProtocol
 from api.problem_types import BAD_REQUEST
 from api.problems import Problem
@@ -48,7 +47,6 @@ class LeavingHttp(BoundedHttp):
     def leave(self) -> asyncio.Transport:
         """The transport, for another protocol; of this one nothing is kept."""
         transport = self.transport
-        bound_socket(transport)
         self._left = True
         self.connections.discard(self)
         self._unset_keepalive_if_required()

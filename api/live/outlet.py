@@ -8,14 +8,16 @@ import asyncio
 from typing import Final
 
 from api.live import native
+from api.live.reach import bound_socket
 
 _send: Final = native.send
 
 
-def descriptor(transport: asyncio.Transport) -> int:
-    """The number of its socket; -1 where all has to go through the transport: it encrypts, or is no socket's."""
-    socket = transport.get_extra_info("socket")
-    return -1 if socket is None or transport.get_extra_info("sslcontext") is not None else socket.fileno()
+def opened(transport: asyncio.Transport) -> int:
+    """Bounds its socket, and gives the number of it; -1 where all has to go through the transport: it encrypts, or is
+    no socket's."""
+    fd = bound_socket(transport)
+    return -1 if transport.get_extra_info("sslcontext") is not None else fd
 
 
 def write(transport: asyncio.Transport, fd: int, data: bytes) -> None:

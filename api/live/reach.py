@@ -43,8 +43,13 @@ def bound(scope: Scope) -> None:
         bound_socket(transport)
 
 
-def bound_socket(transport: asyncio.Transport) -> None:
-    """Bounds what the kernel holds for a live connection, and how long a peer may be gone without a word."""
-    tcp = transport.get_extra_info("socket")
-    if tcp is not None and tcp.family in (socket.AF_INET, socket.AF_INET6):
-        native.bound(tcp.fileno(), SEND_BUFFER, UNANSWERED_MS)  # by its own, uvloop makes a socket for each option
+def bound_socket(transport: asyncio.Transport) -> int:
+    """Bounds what the kernel holds for a live connection, and how long a peer may be gone without a word. Gives the
+    socket's number, -1 where there is none."""
+    own = transport.get_extra_info("socket")  # not twice: uvloop makes it anew
+    if own is None:
+        return -1
+    fd: int = own.fileno()
+    if own.family in (socket.AF_INET, socket.AF_INET6):
+        native.bound(fd, SEND_BUFFER, UNANSWERED_MS)  # by its own, uvloop makes a socket for each option
+    return fd

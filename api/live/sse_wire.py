@@ -42,9 +42,7 @@ class LiveStream(Paced, asyncio.Protocol):
 
     def send(self, *frames: Frame) -> None:
         if self.transport is not None:
-            self.transport.write(b"".join([frame.sse for frame in frames]))
-            for frame in frames:
-                self.written.count(frame)
+            self.transport.write(self.written.all(frames))
 
     def bound(self, max_bytes: int) -> None:
         if self.transport is not None:

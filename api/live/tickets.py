@@ -7,7 +7,7 @@ as the token it was made from. What connects with either ends with that token.
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from api.hs256 import InvalidToken, Tokens
 
@@ -15,8 +15,7 @@ TICKET_SECONDS = 30
 _REQUIRED, _CLAIMS = ["exp", "aud", "sub", "jti"], {"sub": str, "until": int, "jti": str}
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """Who may watch, and until when (seconds since 1970)."""
 
     id_user: int

@@ -152,9 +152,7 @@ class LiveWebSocket(Paced, WebSocketProtocol):
     # -- from the connection
 
     def send(self, *frames: Frame) -> None:
-        self.write(b"".join([frame.websocket for frame in frames]))
-        for frame in frames:
-            self.written.count(frame)
+        self.write(self.written.all(frames))
 
     def bound(self, max_bytes: int) -> None:
         self.transport.set_write_buffer_limits(max_bytes)

@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from api.auth import Authenticator, issue_token
 from api.live import cursor, doorstep
-from api.live.doorstep import Doorstep
+from api.live.doorstep import Doorstep, Doorsteps
 from api.live.gateway import Gateway
 from api.live.ring import Record, Ring
 from api.live.tickets import Pass
@@ -66,7 +66,7 @@ async def served(gateway: Gateway) -> AsyncIterator[tuple[Ask, ServerState]]:
     config = uvicorn.Config(PlainTextResponse("somebody else's"), lifespan="off", log_config=None)
     config.load()
     state = ServerState()
-    make = partial(Doorstep, config, state, {}, gateway=gateway)
+    make = partial(Doorsteps(gateway), config, state, {})
     server = await asyncio.get_running_loop().create_server(make, "127.0.0.1", 0)
 
     async def ask(*pieces: bytes) -> bytes:
@@ -173,6 +173,15 @@ async def test_who_says_nothing_is_closed_when_the_server_goes() -> None:
 
 async def test_who_says_nothing_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doorstep, "HEAD_SECONDS", QUIET)
+    """One after another, though one timer is for all; and a later one too, when nobody has waited for a while."""
     async with served(a_gateway()) as (ask, state):
-        assert await ask(b"") == b""
-        assert not state.connections
+        for _ in range(2):
+            began = time.monotonic()
+            first = asyncio.create_task(ask(b""))
+            await asyncio.sleep(QUIET / 2)
+            second = asyncio.create_task(ask(b""))
+            asked = asyncio.create_task(ask(head("/v1/orders")))
+            assert await first == b"" and len(state.connections) > 0
+            assert await second == b"" and time.monotonic() - began >= QUIET * 1.5
+            assert (await asked).endswith(b"somebody else's")
+        assert not [one for one in state.connections if isinstance(one, Doorstep)]

@@ -11,7 +11,7 @@ from api.live import _native, hub, native, outlet
 ROOT = Path(__file__).parents[2]
 TREES = ("api", "streams", "tables", "schemas", "cassandra", "tests/unit")
 FILES = ("pyproject.toml", "hatch_build.py", "tests/conftest.py")
-TESTS = ("hub", "ring", "outlet", "tally", "websocket_wire", "rfc6455")
+TESTS = ("hub", "ring", "outlet", "tally", "websocket_wire", "rfc6455", "auth", "tickets", "request")
 
 
 def test_here_it_is_compiled() -> None:

@@ -33,7 +33,7 @@ async def connected() -> AsyncIterator[tuple[asyncio.Transport, int, socket.sock
     with theirs:
         theirs.setblocking(False)
         transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, sock=ours)
-        yield transport, outlet.descriptor(transport), theirs
+        yield transport, outlet.opened(transport), theirs
         transport.abort()
         await asyncio.sleep(0)
 
@@ -123,5 +123,5 @@ def test_what_is_no_socket_or_encrypts_has_no_number() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         for transport in (Transport(), Transport(socket=ours, sslcontext=object())):
-            assert outlet.descriptor(transport) == -1  # type: ignore[arg-type]
-        assert outlet.descriptor(Transport(socket=ours)) == ours.fileno()  # type: ignore[arg-type]
+            assert outlet.opened(transport) == -1  # type: ignore[arg-type]
+        assert outlet.opened(Transport(socket=ours)) == ours.fileno()  # type: ignore[arg-type]

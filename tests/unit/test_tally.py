@@ -4,7 +4,7 @@ import math
 
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from streams import tally
 
@@ -52,3 +52,15 @@ def test_tallies_are_a_counter_with_labels(added: list[tuple[str, str]]) -> None
         tallies.labels(*labels).value += 1
         counter.labels(*labels).inc()
     assert samples(ours) == samples(theirs)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["websocket", "sse"]), st.integers(-3, 3))))
+def test_one_that_goes_down_too_is_a_gauge(steps: list[tuple[str, int]]) -> None:
+    ours, theirs = CollectorRegistry(), CollectorRegistry()
+    one = tally.Tallies("lacak_x", "x", ["transport"], ours, gauge=True)
+    other = Gauge("lacak_x", "x", ["transport"], registry=theirs)
+    for transport, step in steps:
+        one.labels(transport).value += step
+        other.labels(transport).inc(step)
+    assert samples(ours) == samples(theirs)
+    assert [family.type for family in ours.collect()] == ["gauge"]
