@@ -6,6 +6,7 @@ path) is left to the routes in `routes.py`, which do the same on any ASGI server
 """
 
 import asyncio
+from functools import cache
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,6 +29,7 @@ from streams import log, metrics
 from tables.orders import StoreUnavailable
 
 _log = log.get(__name__)
+_requests = cache(metrics.REQUESTS.labels)
 
 
 class LiveHttp(LeavingHttp):
@@ -154,4 +156,4 @@ def begin_stream(
 
 
 def _count(status: int) -> None:
-    metrics.REQUESTS.labels("GET", STREAM, status).inc()
+    _requests("GET", STREAM, status).inc()

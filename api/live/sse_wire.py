@@ -22,27 +22,33 @@ _RETRY = b"retry: %d\n\n" % RETRY_MS
 
 
 class LiveStream(Paced, asyncio.Protocol):
-    """A customer's stream of events. Until it `begins` it has no transport, whose next request may be anybody's."""
+    """A customer's stream of events. Until it `begins` it has no transport, whose next request may be anybody's. The
+    answer's head goes out with the first that it writes."""
 
-    __slots__ = ("connection", "transport")
+    __slots__ = ("_head", "connection", "transport")
     TRANSPORT = SSE
     written = Written(TRANSPORT)
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.connection: DirectConnection | None = None
+        self._head = b""
 
     def begin(self, transport: asyncio.Transport, headers: bytes) -> None:
         """Answers the request; `headers` are lines, each with its end."""
         self.transport = transport
         transport.set_protocol(self)
-        transport.write(_HEAD + headers + b"\r\n" + _RETRY)
+        self._head = _HEAD + headers + b"\r\n" + _RETRY
 
     # -- from the connection
 
     def send(self, *frames: Frame) -> None:
         if self.transport is not None:
-            self.transport.write(self.written.all(frames))
+            self._write(self.transport, self.written.all(frames))
+
+    def _write(self, transport: asyncio.Transport, data: bytes) -> None:
+        transport.write(self._head + data)
+        self._head = b""
 
     def bound(self, max_bytes: int) -> None:
         if self.transport is not None:
@@ -53,6 +59,8 @@ class LiveStream(Paced, asyncio.Protocol):
 
     def close(self, close: Close) -> None:
         if self.transport is not None:
+            if self._head:
+                self._write(self.transport, b"")
             self.transport.close()
 
     def abort(self) -> None:
