@@ -24,9 +24,11 @@ UNAUTHENTICATED = ProblemType("unauthenticated", 401, "A valid bearer token is n
 FORBIDDEN = ProblemType("forbidden", 403, "The token does not allow this")
 NOT_FOUND = ProblemType("not-found", 404, "There is no such thing, or not for this caller")
 METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "This resource has no such method")
+IN_PROGRESS = ProblemType("in-progress", 409, "A request with this Idempotency-Key is still being worked on: try again")
 TOO_LARGE = ProblemType("too-large", 413, "The body is larger than 1 MiB")
 NOT_JSON_TYPE = ProblemType("unsupported-media-type", 415, "The body must be application/json")
 VALIDATION = ProblemType("validation", 422, "Some fields are not valid")
+KEY_REUSED = ProblemType("idempotency-key-reused", 422, "The Idempotency-Key is that of another request")
 TOO_MANY = ProblemType("too-many", 429, "Too many at once")
 HEAD_TOO_LARGE = ProblemType("head-too-large", 431, "Request line and headers are larger than 64 KiB")
 INTERNAL = ProblemType("internal", 500, "We failed; it is logged")
@@ -42,9 +44,11 @@ ALL = (
     FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    IN_PROGRESS,
     TOO_LARGE,
     NOT_JSON_TYPE,
     VALIDATION,
+    KEY_REUSED,
     TOO_MANY,
     HEAD_TOO_LARGE,
     INTERNAL,

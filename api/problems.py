@@ -20,6 +20,7 @@ from tables.orders import BadCursor, StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
+RETRIED = (409, 429, 503)
 # A body of 1 MiB may hold 100,000 unknown fields, or one with a name of that size: the answer is no echo of it.
 MAX_ERRORS = 50
 MAX_NAME = 200
@@ -54,7 +55,7 @@ class Problem(HTTPException):
 
     def response(self) -> Response:
         headers = {**(self.headers or {})}
-        if self.type.status in (429, 503):
+        if self.type.status in RETRIED:
             headers.setdefault("Retry-After", str(RETRY_SECONDS))
         return Response(orjson.dumps(self.content()), self.type.status, headers, MEDIA_TYPE)
 

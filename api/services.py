@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.idempotency import Once
 from api.intake import Intake
 from api.snowflake import Ids, NodeLease
 from api.store import Store
@@ -28,6 +29,7 @@ class Services:
     store: Store
     lease: NodeLease
     ids: Ids
+    once: Once
     clock: Callable[[], int]
 
     @classmethod
@@ -35,7 +37,9 @@ class Services:
         """All of them, nothing connected yet."""
         store = Store(lambda: CassandraOrders.connect(settings))
         lease = NodeLease(store.orders)
-        return cls(settings, Intake(settings), store, lease, Ids(lease), wall_clock)
+        intake = Intake(settings)
+        once = Once(intake, store.orders, settings.produce_timeout)
+        return cls(settings, intake, store, lease, Ids(lease), once, wall_clock)
 
     @property
     def failed(self) -> bool:

@@ -7,9 +7,11 @@ from datetime import date
 from streams.order import Order
 from streams.settings import Settings
 from tables import cursors, statements
+from tables.cassandra_keys import Keys
 from tables.cassandra_session import CassandraSession
 from tables.completeness import by_position, whole
 from tables.cursors import ListKind, Place
+from tables.idempotency import Answer, Hold
 from tables.lifetime import (
     history_timestamp,
     list_timestamp,
@@ -43,7 +45,7 @@ class CassandraOrders(Orders):
 
     def __init__(self, session: CassandraSession) -> None:
         self._session = session
-        self._lease = NodeLease(session)
+        self._lease, self._keys = NodeLease(session), Keys(session)
         self._write_order = session.prepared(statements.WRITE_ORDER)
         self._write_history = session.prepared(statements.WRITE_HISTORY)
 
@@ -106,6 +108,15 @@ class CassandraOrders(Orders):
 
     async def lease_node(self, owner: str, nodes: int, ttl_seconds: int) -> int | None:
         return await self._lease.take(owner, nodes, ttl_seconds)
+
+    async def hold_key(self, mine: Hold, stale_ms: int) -> Hold | Answer:
+        return await self._keys.hold(mine, stale_ms)
+
+    async def key_answered(self, mine: Hold, answer: Answer) -> None:
+        await self._keys.answered(mine, answer)
+
+    async def release_key(self, mine: Hold) -> None:
+        await self._keys.release(mine)
 
     async def ping(self) -> None:
         await self._session.fetch(statements.PING)

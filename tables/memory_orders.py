@@ -14,9 +14,11 @@ from streams.order import Order, Position, Row
 from tables import cursors
 from tables.completeness import by_position, whole
 from tables.cursors import ListKind, Place
+from tables.idempotency import KEPT_SECONDS, Answer, Hold, after
 from tables.lifetime import history_timestamp, order_timestamp, ttl_seconds, waiting_timestamp, waiting_ttl
 from tables.orders import Current, HistoryPage, Orders, OrderWrite, Page, StoredOrder, Waiting
 
+P = TypeVar("P")
 K = TypeVar("K")
 T = TypeVar("T")
 
@@ -41,6 +43,7 @@ class MemoryOrders(Orders):
         self._listed: dict[int, dict[Place, _Cell[Order]]] = {}
         self._waiting: dict[int, dict[Position, _Cell[Waiting]]] = {}
         self._nodes: dict[int, _Cell[str]] = {}
+        self._keys: dict[bytes, dict[None, _Cell[tuple[Hold, Answer | None]]]] = {}
 
     async def load(self, id_order: int) -> StoredOrder | None:
         now = self._current(id_order)
@@ -114,26 +117,45 @@ class MemoryOrders(Orders):
             self._nodes[node] = _Cell(now, now + ttl_seconds * 1000, owner)
         return node
 
+    async def hold_key(self, mine: Hold, stale_ms: int) -> Hold | Answer:
+        held = next(self._living(self._keys, mine.key), None)
+        next_ = mine if held is None else after(mine, *held, stale_ms)
+        if isinstance(next_, Hold):
+            self._keep_key(next_, None)
+        return next_
+
+    async def key_answered(self, mine: Hold, answer: Answer) -> None:
+        if self._holds(mine):
+            self._keep_key(mine, answer)
+
+    async def release_key(self, mine: Hold) -> None:
+        if self._holds(mine):
+            self._keep_key(mine._replace(held_at=0), None)
+
     async def ping(self) -> None:
         return None
 
     async def close(self) -> None:
         return None
 
+    def _holds(self, mine: Hold) -> bool:
+        return any(held.owner == mine.owner for held, _ in self._living(self._keys, mine.key))
+
+    def _keep_key(self, hold: Hold, answer: Answer | None) -> None:
+        self._put(self._keys, hold.key, None, self._clock(), KEPT_SECONDS, (hold, answer))
+
     def _keep(self, waiting: Waiting, timestamp: int, now: int) -> None:
         ttl = waiting_ttl(waiting, now)
         self._put(self._waiting, waiting.id_order, waiting.position, timestamp, ttl, waiting)
 
-    def _put(
-        self, table: dict[int, dict[K, _Cell[T]]], partition: int, key: K, timestamp: int, ttl: int, value: T
-    ) -> None:
+    def _put(self, table: dict[P, dict[K, _Cell[T]]], partition: P, key: K, timestamp: int, ttl: int, value: T) -> None:
         rows = table.setdefault(partition, {})
         new = _Cell(timestamp, self._clock() + ttl * 1000, value)
         old = rows.get(key)
         if old is None or (old.timestamp, old.expires_at) <= (new.timestamp, new.expires_at):
             rows[key] = new
 
-    def _living(self, table: dict[int, dict[K, _Cell[T]]], partition: int) -> Iterator[T]:
+    def _living(self, table: dict[P, dict[K, _Cell[T]]], partition: P) -> Iterator[T]:
         now = self._clock()
         return (cell.value for cell in list(table.get(partition, {}).values()) if cell.expires_at > now)
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from streams.messages import Headers
 from streams.order import Order, Position, Row, current, status_at
+from tables.idempotency import Answer, Hold
 
 DAY_MS = 24 * 60 * 60 * 1000
 WAITS_MS = 7 * DAY_MS
@@ -144,6 +145,17 @@ class Orders(Protocol):
         """Takes a free Snowflake node number below `nodes`, or renews the one that `owner` has; None: all are taken.
 
         A compare-and-set with a time to live, so that no two owners ever hold one."""
+
+    async def hold_key(self, mine: Hold, stale_ms: int) -> Hold | Answer:
+        """Holds an idempotency key for a day, or gives what it was answered. What is held for longer than `stale_ms`
+        is given over: `began_at` and `id_order` of the Hold are then the first try's. Raises InProgress where another
+        holds it, and OtherRequest. See tables/idempotency.py."""
+
+    async def key_answered(self, mine: Hold, answer: Answer) -> None:
+        """From now on the key has this answer; nothing happens where it has been given over."""
+
+    async def release_key(self, mine: Hold) -> None:
+        """The request may be tried again at once, with what was assigned to it."""
 
     async def ping(self) -> None:
         """Raises StoreUnavailable unless Cassandra answers."""

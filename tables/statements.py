@@ -65,6 +65,18 @@ READ_NODES = "SELECT node, owner FROM {keyspace}.snowflake_nodes"
 TAKE_NODE = "INSERT INTO {keyspace}.snowflake_nodes (node, owner) VALUES (?, ?) IF NOT EXISTS USING TTL ?"
 RENEW_NODE = "UPDATE {keyspace}.snowflake_nodes USING TTL ? SET owner = ? WHERE node = ? IF owner = ?"
 
+_HELD = "request, owner, began_at, held_at, id_order"
+_SET_HELD = "SET request = ?, owner = ?, began_at = ?, held_at = ?, id_order = ?"
+READ_KEY = f"SELECT {_HELD}, status, headers, body FROM {{keyspace}}.idempotency_keys WHERE key = ?"
+HOLD_KEY = (
+    f"INSERT INTO {{keyspace}}.idempotency_keys (key, {_HELD}) VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?"
+)
+TAKE_KEY = f"UPDATE {{keyspace}}.idempotency_keys USING TTL ? {_SET_HELD} WHERE key = ? IF owner = ?"
+ANSWER_KEY = (
+    f"UPDATE {{keyspace}}.idempotency_keys USING TTL ? {_SET_HELD}, status = ?, headers = ?, body = ? "
+    "WHERE key = ? IF owner = ?"
+)
+
 PING = "SELECT key FROM system.local"
 
 ALL = (
@@ -88,5 +100,9 @@ ALL = (
     READ_NODES,
     TAKE_NODE,
     RENEW_NODE,
+    READ_KEY,
+    HOLD_KEY,
+    TAKE_KEY,
+    ANSWER_KEY,
     PING,
 )

@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -17,6 +19,7 @@ from order_examples import NOON, a_life, a_row, an_order, written
 from streams.order import Applied, Late, Order, Position, Row, Update, fold, placed
 from streams.settings import Settings
 from tables.cassandra_orders import CassandraOrders
+from tables.idempotency import Answer, Hold, InProgress, OtherRequest
 from tables.memory_orders import MemoryOrders
 from tables.orders import DAY_MS, BadCursor, Current, Orders, OrderWrite, Page, StoredOrder, Waiting
 
@@ -395,3 +398,71 @@ async def test_a_lease_that_is_not_renewed_is_free_again(fresh: Orders) -> None:
         while await fresh.lease_node("next", 1, 30) is None:
             await asyncio.sleep(0.1)
     assert await fresh.lease_node("gone", 1, 1) is None
+
+
+# Idempotency keys
+
+
+def a_hold(**changes: Any) -> Hold:
+    return Hold(random.randbytes(32), b"request", uuid.uuid4().hex, NOW, NOW, 7)._replace(**changes)
+
+
+def another(hold: Hold, **changes: Any) -> Hold:
+    """The next try of the same request, to which other ids have been assigned."""
+    own = {"owner": uuid.uuid4().hex, "began_at": NOW + 1, "held_at": NOW + 1, "id_order": 8}
+    return hold._replace(**{**own, **changes})
+
+
+STALE_MS = 1000
+ANSWER = Answer(202, {"location": "/v1/orders/7"}, b'{"id_order":"7"}')
+
+
+async def test_a_key_is_held_by_one_of_many_at_once(orders: Orders) -> None:
+    first = a_hold()
+    tries = [first, *(another(first) for _ in range(7))]
+    held = await asyncio.gather(*(orders.hold_key(one, STALE_MS) for one in tries), return_exceptions=True)
+    [got] = [one for one in held if isinstance(one, Hold)]
+    assert got in tries
+    assert all(isinstance(one, InProgress) for one in held if one is not got)
+
+
+async def test_what_was_answered_is_given_again_and_to_nobody_else(orders: Orders) -> None:
+    mine = a_hold(id_order=None)
+    assert await orders.hold_key(mine, STALE_MS) == mine
+    await orders.key_answered(mine, ANSWER)
+    assert await orders.hold_key(another(mine, held_at=NOW + DAY_MS), STALE_MS) == ANSWER
+    with pytest.raises(OtherRequest):
+        await orders.hold_key(another(mine, request=b"other"), STALE_MS)
+    other = a_hold()
+    assert await orders.hold_key(other, STALE_MS) == other
+
+
+@pytest.mark.parametrize("id_order", [7, None])
+async def test_who_takes_over_from_the_dead_gets_what_was_assigned(orders: Orders, id_order: int | None) -> None:
+    dead = a_hold(id_order=id_order)
+    await orders.hold_key(dead, STALE_MS)
+    with pytest.raises(InProgress):
+        await orders.hold_key(another(dead, held_at=NOW + STALE_MS - 1), STALE_MS)
+    with pytest.raises(OtherRequest):
+        await orders.hold_key(another(dead, request=b"other", held_at=NOW + STALE_MS), STALE_MS)
+    tries = [another(dead, held_at=NOW + STALE_MS) for _ in range(4)]
+    held = await asyncio.gather(*(orders.hold_key(one, STALE_MS) for one in tries), return_exceptions=True)
+    [heir] = [one for one in held if isinstance(one, Hold)]
+    assert (heir.began_at, heir.id_order) == (dead.began_at, id_order)
+    assert heir.owner in [one.owner for one in tries]
+    await orders.key_answered(dead, ANSWER)  # it was only slow
+    with pytest.raises(InProgress):
+        await orders.hold_key(another(dead, held_at=NOW + STALE_MS + 1), STALE_MS)
+    await orders.key_answered(heir, ANSWER)
+    assert await orders.hold_key(another(dead), STALE_MS) == ANSWER
+
+
+async def test_what_was_let_go_is_gone_on_with_at_once(orders: Orders) -> None:
+    first = a_hold()
+    await orders.hold_key(first, STALE_MS)
+    await orders.release_key(first)
+    held = await orders.hold_key(another(first), STALE_MS)
+    assert isinstance(held, Hold) and (held.began_at, held.id_order) == (NOW, 7)
+    await orders.release_key(first)  # not its any more
+    with pytest.raises(InProgress):
+        await orders.hold_key(another(first), STALE_MS)

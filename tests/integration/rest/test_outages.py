@@ -71,6 +71,24 @@ def test_without_cassandra_no_id_is_assigned_and_nothing_is_read(without_cassand
     must_retry(api.get("/v1/produk/7/orders", api.headers(OPS), day="2026-01-01"), "store-away")
 
 
+def test_without_cassandra_what_has_an_idempotency_key_is_not_taken(without_cassandra: Rest) -> None:
+    api = without_cassandra
+    headers = api.headers(ORDERS_WRITE) | {"Idempotency-Key": "k"}
+    must_retry(api.post("/v1/orders", {**ORDER, "id_order": 6}, headers), "unavailable")
+    assert not values(api.settings, "orders", b"6")
+
+
+def test_without_kafka_the_key_of_what_is_not_taken_keeps_its_ids(without_kafka: Rest, settings: Settings) -> None:
+    api = without_kafka
+    headers = api.headers(ORDERS_WRITE, STATUS_WRITE) | {"Idempotency-Key": "kept"}
+    api.until(lambda: api.post("/v1/orders", ORDER, headers).json().get("id_order"), "given an id")
+    asked = [must_retry(api.post("/v1/orders", ORDER, headers), "not-taken") for _ in range(3)]
+    with running("api", settings) as other:
+        other.until_ready()
+        taken = other.post("/v1/orders", ORDER, headers)
+    assert (taken.status_code, {one["id_order"] for one in asked}) == (202, {taken.json()["id_order"]})
+
+
 def test_without_kafka_nothing_is_taken_and_the_client_knows_what_to_send_again(without_kafka: Rest) -> None:
     api, headers = without_kafka, without_kafka.headers(ORDERS_WRITE, STATUS_WRITE)
     assert must_retry(api.post("/v1/orders", {**ORDER, "id_order": 5}, headers), "not-taken")["id_order"] == "5"
