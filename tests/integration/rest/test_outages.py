@@ -85,8 +85,9 @@ def test_without_kafka_the_key_of_what_is_not_taken_keeps_its_ids(without_kafka:
     asked = [must_retry(api.post("/v1/orders", ORDER, headers), "not-taken") for _ in range(3)]
     with running("api", settings) as other:
         other.until_ready()
-        taken = other.post("/v1/orders", ORDER, headers)
-    assert (taken.status_code, {one["id_order"] for one in asked}) == (202, {taken.json()["id_order"]})
+        other.until(lambda: other.post("/v1/orders", ORDER, headers).status_code == 202, "taken")
+        taken = other.post("/v1/orders", ORDER, headers).json()
+    assert {one["id_order"] for one in asked} == {taken["id_order"]}
 
 
 def test_without_kafka_nothing_is_taken_and_the_client_knows_what_to_send_again(without_kafka: Rest) -> None:
