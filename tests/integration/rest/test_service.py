@@ -106,7 +106,7 @@ def test_the_description_shows_bodies_answers_and_problems(api: Rest) -> None:
     order = document["paths"]["/v1/orders"]["post"]
     assert order["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/NewOrder"}
     assert document["components"]["schemas"]["NewOrder"]["examples"]
-    assert set(order["responses"]) == {"202", "400", "401", "403", "413", "415", "422", "503"}
+    assert set(order["responses"]) == {"202", "400", "401", "403", "409", "413", "415", "422", "503"}
     for status in ("400", "422", "503"):
         assert "application/problem+json" in order["responses"][status]["content"]
     assert "HTTPValidationError" not in str(document)
