@@ -73,6 +73,9 @@ def make_app(settings: Settings, group: str, topics: Sequence[str], handler: Han
         # Without a poll for so long, aiokafka leaves the group and waits for a poll to come back, while Faust waits for
         # the group before it polls: both for ever. An outage may last; a dead worker misses its heartbeats.
         broker_max_poll_interval=NEVER_SECONDS,
+        # A standby of Faust's that becomes the active one may lack what came while it was made that: the table then
+        # knows of older versions than were acknowledged. So a table is read from its changelog by whoever gets it.
+        table_standby_replicas=0,
         stream_wait_empty=False,  # SIGTERM hangs otherwise
     )
     for topic in topics:

@@ -80,7 +80,7 @@ class Once:
             return work.answer(await self._intake.take(work.records))
         mine = Hold(
             _digest([caller.sub, caller.courier, key]),
-            _digest([request.method, request.url.path, await request.json()]),
+            await _digest_of(request),
             uuid.uuid4().hex,
             now,
             now,
@@ -150,6 +150,15 @@ def _key(request: Request) -> str | None:
             BAD_REQUEST, f"{HEADER}: once, of 1 to {MAX_KEY} printable ASCII characters, in quotes or without"
         )
     return text
+
+
+async def _digest_of(request: Request) -> bytes:
+    """Of what is asked for, however its JSON is written."""
+    asked = [request.method, request.url.path]
+    try:
+        return _digest([*asked, await request.json()])
+    except orjson.JSONEncodeError:  # it is nested deeper than is written, though it was read
+        return _digest([*asked, (await request.body()).hex()])
 
 
 def _digest(value: list[Any]) -> bytes:

@@ -93,6 +93,13 @@ def test_a_batch_is_answered_the_same_with_what_was_refused_in_it(api: Rest) -> 
     assert [sent["event_id"] for sent in values(api, "courier-status-updates", 60002)] == [ids[0], ids[2]]
 
 
+def test_a_body_that_is_nested_deeply_is_answered_too(api: Rest) -> None:
+    body = b'{"updates": [' + b"[" * 900 + b"]" * 900 + b"]}"
+    answers = [post(api, "b-2", body, "/v1/status-updates") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [207, 207]
+    assert answers[1].headers[REPLAYED] == "true"
+
+
 @pytest.mark.parametrize("key", ["", '"', '""', '"a', '"a"b"', "x" * 256, "é"])
 def test_a_key_that_is_none_is_refused(api: Rest, key: str) -> None:
     headers = {name: value.encode("latin-1") for name, value in api.headers(ORDERS_WRITE).items()}
