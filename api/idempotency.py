@@ -29,6 +29,7 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 MAX_KEY = 255
 STALE_MS = 2_000  # besides the time that Kafka is given: then who held a key is taken for dead (if not: see above)
+MAX_KEPT = 64 * 1024  # bytes; a longer answer is made again, from the same ids
 _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')  # RFC 8941, section 3.3.3
 _KEPT_HEADERS = frozenset({"location"})
 _BARE = re.compile(r"[!#-~]([ !#-~]*[!#-~])?")
@@ -75,6 +76,8 @@ class Once:
     ) -> Response:
         """The answer: the first one again, where there is one. What `plan` refuses, by a Problem, is not kept."""
         key = _key(request)
+        if key is not None and not caller.sub and caller.courier is None:
+            raise Problem(BAD_REQUEST, f"{HEADER} is for tokens that say whose they are, by `sub` or `courier`")
         if key is None:
             work = plan(Assigned(now, id_order, uuid.uuid4().bytes))
             return work.answer(await self._intake.take(work.records))
@@ -118,7 +121,10 @@ class Once:
         answer = work.answer(taken)
         headers = {name: value for name, value in answer.headers.items() if name in _KEPT_HEADERS}
         kept = Answer(answer.status_code, headers, bytes(answer.body))
-        await _noted(lambda: self._orders().key_answered(held, kept))
+        if len(kept.body) > MAX_KEPT:
+            await _noted(lambda: self._orders().release_key(held))
+        else:
+            await _noted(lambda: self._orders().key_answered(held, kept))
         return answer
 
 

@@ -49,7 +49,8 @@ Courier = Annotated[Caller, Depends(Requires(STATUS_WRITE))]
 async def place_order(request: Request, caller: Shop, services: Provided, order: NewOrder) -> Response:
     """202: Kafka has the order on all in-sync replicas, also when the id exists; the pipeline judges it.
 
-    503: it is not known whether Kafka has it. Send it again with the `id_order` that the problem names.
+    503 not-taken: it is not known whether Kafka has it. Send it again: with an Idempotency-Key as it was, without one
+    with the `id_order` that the problem names.
     """
     context = Context.of(request, services, caller)
 
@@ -74,7 +75,8 @@ async def update_status(
 ) -> Response:
     """202: Kafka has the update. It is judged afterwards: a repeated `event_id` changes nothing.
 
-    503: it is not known whether Kafka has it. Send it again with the `event_id` that the problem names.
+    503 not-taken: it is not known whether Kafka has it. Send it again: with an Idempotency-Key as it was, without one
+    with the `event_id` that the problem names.
     """
     context = Context.of(request, services, caller)
 

@@ -35,6 +35,7 @@ def token(
         list[str] | None,
         typer.Option(help="orders:write, status:write, orders:read or ops. Repeatable. With --user: orders:read."),
     ] = None,
+    sub: Annotated[str | None, typer.Option(help="Whose it is, where it is no customer's: a shop's name.")] = None,
     courier: Annotated[str | None, typer.Option(help="The courier that status updates come from.")] = None,
     ttl: Annotated[int, typer.Option(min=1, help="Seconds until it expires.")] = 3600,
 ) -> None:
@@ -45,8 +46,10 @@ def token(
     using = settings()
     scopes = scope or (["orders:read"] if user else [])
     _check(scopes)
-    for sub in map(str, user) if user else [None]:
-        print(sign(using, scopes, ttl, sub, courier))
+    if user and sub is not None:
+        raise Failed("a token has one sub: --user or --sub", 2)
+    for each in map(str, user) if user else [sub]:
+        print(sign(using, scopes, ttl, each, courier))
 
 
 def _check(scopes: list[str]) -> None:

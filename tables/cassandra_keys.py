@@ -20,8 +20,6 @@ class Keys:
             raise InProgress
         request, owner, began_at, held_at, id_order, status, headers, body = rows[0]
         found = Hold(mine.key, request, owner, began_at, held_at, id_order or None)
-        if owner == mine.owner:  # an earlier try of the driver's did take place
-            return found
         next_ = after(mine, found, None if status is None else Answer(status, dict(headers or {}), body), stale_ms)
         if isinstance(next_, Hold):
             _, *held = _values(next_)

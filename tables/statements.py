@@ -71,7 +71,7 @@ READ_KEY = f"SELECT {_HELD}, status, headers, body FROM {{keyspace}}.idempotency
 HOLD_KEY = (
     f"INSERT INTO {{keyspace}}.idempotency_keys (key, {_HELD}) VALUES (?, ?, ?, ?, ?, ?) IF NOT EXISTS USING TTL ?"
 )
-TAKE_KEY = f"UPDATE {{keyspace}}.idempotency_keys USING TTL ? {_SET_HELD} WHERE key = ? IF owner = ?"
+TAKE_KEY = f"UPDATE {{keyspace}}.idempotency_keys USING TTL ? {_SET_HELD} WHERE key = ? IF owner = ? AND status = null"
 ANSWER_KEY = (
     f"UPDATE {{keyspace}}.idempotency_keys USING TTL ? {_SET_HELD}, status = ?, headers = ?, body = ? "
     "WHERE key = ? IF owner = ?"

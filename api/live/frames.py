@@ -89,12 +89,13 @@ class Written:
 
     def all(self, frames: Iterable[Frame]) -> bytes:
         """Several of them as it writes them, counted."""
+        data = b"".join([self.form(frame) for frame in frames])
         for frame in frames:
             self.count(frame)
-        return b"".join([self.form(frame) for frame in frames])
+        return data
 
     def count(self, frame: Frame) -> None:
-        """It is written to a socket: a live change tells how long it took to there."""
+        """It goes to a socket now: a live change tells how long it took to there."""
         self._tallies[frame.kind].value += 1
         if frame.recorded_at is not None:
             _PUSH_SECONDS.observe(_clock() - frame.recorded_at / 1000)

@@ -46,7 +46,7 @@ def bound(scope: Scope) -> None:
 def bound_socket(transport: asyncio.Transport) -> int:
     """Bounds what the kernel holds for a live connection, and how long a peer may be gone without a word. Gives the
     socket's number, -1 where there is none."""
-    own = transport.get_extra_info("socket")  # not twice: uvloop makes it anew
+    own = transport.get_extra_info("socket")
     if own is None:
         return -1
     fd: int = own.fileno()

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from api.live import _native, hub, native, outlet
+from api import hs256
+from api.live import _native, hub, native, outlet, request
 
 ROOT = Path(__file__).parents[2]
 TREES = ("api", "streams", "tables", "schemas", "cassandra", "tests/unit")
@@ -15,7 +16,7 @@ TESTS = ("hub", "ring", "outlet", "tally", "websocket_wire", "rfc6455", "auth", 
 
 
 def test_here_it_is_compiled() -> None:
-    assert {Path(module.__file__ or "").suffix for module in (hub, outlet)} == {".so"}
+    assert {Path(module.__file__ or "").suffix for module in (hub, outlet, request, hs256)} == {".so"}
     assert (native.send, native.untrack, native.bound) == (_native.send, _native.untrack, _native.bound)
 
 

@@ -102,18 +102,23 @@ def test_a_body_that_is_nested_deeply_is_answered_too(api: Rest) -> None:
 
 @pytest.mark.parametrize("key", ["", '"', '""', '"a', '"a"b"', "x" * 256, "é"])
 def test_a_key_that_is_none_is_refused(api: Rest, key: str) -> None:
-    headers = {name: value.encode("latin-1") for name, value in api.headers(ORDERS_WRITE).items()}
+    headers = {name: value.encode("latin-1") for name, value in api.headers(ORDERS_WRITE, sub="a-shop").items()}
     headers["Idempotency-Key"] = key.encode("latin-1")
     problem(api.client.post("/v1/orders", json=ORDER, headers=headers), 400, "bad-request")
 
 
+def test_a_key_of_somebody_unnamed_is_refused(api: Rest) -> None:
+    """All such tokens would share their keys, and hear each other's answers."""
+    problem(post(api, "o-8", ORDER, sub=None), 400, "bad-request")
+
+
 def test_two_keys_are_refused(api: Rest) -> None:
-    headers = [*api.headers(ORDERS_WRITE).items(), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    headers = [*api.headers(ORDERS_WRITE, sub="a-shop").items(), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
     problem(api.client.post("/v1/orders", json=ORDER, headers=headers), 400, "bad-request")
 
 
 def test_what_a_dead_process_began_is_ended_with_the_same_id(api: Rest) -> None:
-    """It held the key, and died before or after Kafka had the order."""
+    """It held the key, and died: whether Kafka has the order, nobody knows."""
     key = idempotency._digest(["a-shop", None, "o-6"])
     request = idempotency._digest(["POST", "/v1/orders", ORDER])
     id_order = 60003

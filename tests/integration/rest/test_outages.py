@@ -73,14 +73,14 @@ def test_without_cassandra_no_id_is_assigned_and_nothing_is_read(without_cassand
 
 def test_without_cassandra_what_has_an_idempotency_key_is_not_taken(without_cassandra: Rest) -> None:
     api = without_cassandra
-    headers = api.headers(ORDERS_WRITE) | {"Idempotency-Key": "k"}
+    headers = api.headers(ORDERS_WRITE, sub="a-shop") | {"Idempotency-Key": "k"}
     must_retry(api.post("/v1/orders", {**ORDER, "id_order": 6}, headers), "unavailable")
     assert not values(api.settings, "orders", b"6")
 
 
 def test_without_kafka_the_key_of_what_is_not_taken_keeps_its_ids(without_kafka: Rest, settings: Settings) -> None:
     api = without_kafka
-    headers = api.headers(ORDERS_WRITE, STATUS_WRITE) | {"Idempotency-Key": "kept"}
+    headers = api.headers(ORDERS_WRITE, STATUS_WRITE, sub="a-shop") | {"Idempotency-Key": "kept"}
     api.until(lambda: api.post("/v1/orders", ORDER, headers).json().get("id_order"), "given an id")
     asked = [must_retry(api.post("/v1/orders", ORDER, headers), "not-taken") for _ in range(3)]
     with running("api", settings) as other:
