@@ -54,6 +54,12 @@ def test_a_token_for_a_courier_and_for_an_hour(settings: Settings) -> None:
     assert (caller.scopes, caller.courier) == ({"status:write", "ops"}, "jne")
 
 
+def test_a_token_for_a_shop(settings: Settings) -> None:
+    words = ("token", "--sub", "a-shop", "--scope", "orders:write")
+    caller = Authenticator(settings.jwt_secret, settings.jwt_audience, 0).verify(lacak(settings, *words).stdout.strip())
+    assert (caller.sub, caller.scopes) == ("a-shop", {"orders:write"})
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -82,6 +88,7 @@ def test_a_server_that_is_away_is_one_clear_line(
         (("token", "--user", "1"), {"LACAK_JWT_SECRET": ""}, "LACAK_JWT_SECRET is not set: `make up` makes one"),
         (("token", "--user", "1"), {"LACAK_JWT_SECRET": "short"}, "at least 32 bytes"),
         (("token",), {}, "say who the token is for"),
+        (("token", "--user", "1", "--sub", "a-shop"), {}, "a token has one sub"),
         (("token", "--scope", "everything"), {}, "no such scope: everything"),
         (("topics",), {"LACAK_PARTITIONS": "many"}, "LACAK_PARTITIONS: Input should be a valid integer"),
         (("watch",), {}, "say whose orders"),

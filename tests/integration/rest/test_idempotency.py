@@ -100,6 +100,15 @@ def test_a_body_that_is_nested_deeply_is_answered_too(api: Rest) -> None:
     assert answers[1].headers[REPLAYED] == "true"
 
 
+def test_a_long_answer_is_not_kept_and_is_made_again_from_the_same_ids(api: Rest) -> None:
+    update = {"id_order": 60005, "status": "picked_up", "courier": "jne"}
+    body = {"updates": [update, *[{"id_order": 0}] * 499]}
+    first, again = (post(api, "b-3", body, "/v1/status-updates") for _ in range(2))
+    assert len(first.content) > idempotency.MAX_KEPT
+    assert again.content == first.content and REPLAYED not in again.headers
+    assert len({sent["event_id"] for sent in values(api, "courier-status-updates", 60005)}) == 1
+
+
 @pytest.mark.parametrize("key", ["", '"', '""', '"a', '"a"b"', "x" * 256, "é"])
 def test_a_key_that_is_none_is_refused(api: Rest, key: str) -> None:
     headers = {name: value.encode("latin-1") for name, value in api.headers(ORDERS_WRITE, sub="a-shop").items()}
