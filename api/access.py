@@ -8,14 +8,19 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 
 from api.auth import Authenticator, Caller
 from api.hs256 import InvalidToken
-from api.problem_types import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED
+from api.problem_types import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE
 from api.problems import Problem
+from api.refreshed import Away
 
-BEARER = HTTPBearer(auto_error=False, bearerFormat="JWT", description="A JWT; `lacak token` makes one.")
+BEARER = HTTPBearer(
+    auto_error=False,
+    bearerFormat="JWT",
+    description="A JWT (`lacak token` makes one for the local stack), or an API key (`lacak keys create`).",
+)
 INVALID_TOKEN = 'Bearer realm="lacak", error="invalid_token"'
 
 
-def caller_of(request: Request) -> Caller:
+async def caller_of(request: Request) -> Caller:
     """The caller that the bearer token names, verified once a request. 401 without a valid token."""
     known = getattr(request.state, "caller", None)
     if isinstance(known, Caller):
@@ -25,9 +30,11 @@ def caller_of(request: Request) -> Caller:
         raise Problem(UNAUTHENTICATED, headers={"WWW-Authenticate": 'Bearer realm="lacak"'})
     authenticator: Authenticator = request.app.state.authenticator
     try:
-        request.state.caller = caller = authenticator.verify(token.strip())
+        request.state.caller = caller = await authenticator.caller(token.strip())
     except InvalidToken as error:
         raise Problem(UNAUTHENTICATED, str(error), headers={"WWW-Authenticate": INVALID_TOKEN}) from error
+    except Away as error:
+        raise Problem(UNAVAILABLE, "the keys that tokens are verified with cannot be had") from error
     return caller
 
 
@@ -40,7 +47,7 @@ class Requires:
     async def __call__(
         self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
     ) -> Caller:
-        caller = caller_of(request)
+        caller = await caller_of(request)
         if self.scopes.isdisjoint(caller.scopes):
             words = " ".join(sorted(self.scopes))
             challenge = f'Bearer realm="lacak", error="insufficient_scope", scope="{words}"'

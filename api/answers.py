@@ -100,6 +100,36 @@ class History(Answer):
     next: str | None
 
 
+class ShareLink(Answer):
+    """A link to one order: `path` is under the API's address."""
+
+    token: str
+    path: str
+    expires_at: Time
+
+
+class SharedChange(Answer):
+    """One change of a shared order."""
+
+    status: Status
+    occurred_at: Time
+    version: int
+
+
+class SharedOrder(Answer):
+    """What whoever has the link sees of an order. `history`: newest first."""
+
+    id_order: Id
+    placed_at: Time
+    promised_at: Time | None
+    status: Status
+    status_at: Time
+    version: int
+    courier: str | None
+    eta: Time | None
+    history: list[SharedChange]
+
+
 class Lifecycle(Answer):
     """The statuses, from which to which an order may go, and where it ends."""
 

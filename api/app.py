@@ -11,14 +11,14 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import ingest, lifecycle, local, page, problems, queries
-from api.auth import Authenticator
+from api import ingest, lifecycle, local, page, problems, queries, sharing
 from api.health import health_routes
+from api.identity import Identity
 from api.live.gateway import Gateway
 from api.live.routes import live_routes
 from api.registry import RegistryError, registry_routes
 from api.requests import BodyLimit, Measure
-from api.services import Services
+from api.services import Services, wall_clock
 from api.store import Store
 from streams.settings import Settings
 from tables.cassandra_orders import CassandraOrders
@@ -57,36 +57,40 @@ def create_api(settings: Settings) -> App:
         yield
         await services.stop()
 
-    app = _app(settings, lifespan)
+    app = _app(services.identity, lifespan)
     _add_api(app, settings, services)
-    app.include_router(health_routes({"kafka": lambda: services.intake.ready}, lambda: services.failed))
+    checks = {"kafka": lambda: services.intake.ready, **services.identity.checks}
+    app.include_router(health_routes(checks, lambda: services.failed))
     return app
 
 
 def create_gateway(settings: Settings) -> App:
     """The push gateway: live push, and nothing that writes."""
     store = Store(lambda: CassandraOrders.connect(settings))
-    authenticator = _authenticator(settings)
-    gateway = Gateway(settings, store.orders, authenticator)
+    identity = Identity(settings, wall_clock, None)
+    gateway = Gateway(settings, store.orders, identity.authenticator)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await store.start()
+        await identity.start()
         await gateway.start()
         yield
         await gateway.stop()
+        await identity.stop()
         await store.stop()
 
-    app = _app(settings, lifespan)
+    app = _app(identity, lifespan)
     _add_live(app, gateway)
-    app.include_router(health_routes({"live": lambda: gateway.ready}, lambda: gateway.failed or store.failed))
+    checks = {"live": lambda: gateway.ready, **identity.checks}
+    app.include_router(health_routes(checks, lambda: gateway.failed or store.failed or identity.failed))
     return app
 
 
 def create_web(settings: Settings) -> App:
     """Both on one port, and the page."""
     services = Services.of(settings)
-    gateway = Gateway(settings, services.store.orders, _authenticator(settings))
+    gateway = Gateway(settings, services.store.orders, services.identity.authenticator)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -96,10 +100,10 @@ def create_web(settings: Settings) -> App:
         await gateway.stop()
         await services.stop()
 
-    app = _app(settings, lifespan)
+    app = _app(services.identity, lifespan)
     _add_api(app, settings, services)
     _add_live(app, gateway)
-    checks = {"kafka": lambda: services.intake.ready, "live": lambda: gateway.ready}
+    checks = {"kafka": lambda: services.intake.ready, "live": lambda: gateway.ready, **services.identity.checks}
     app.include_router(health_routes(checks, lambda: services.failed or gateway.failed))
     page.add_page(app)
     return app
@@ -108,11 +112,7 @@ def create_web(settings: Settings) -> App:
 FACTORIES: dict[str, Callable[[Settings], App]] = {"api": create_api, "gateway": create_gateway, "web": create_web}
 
 
-def _authenticator(settings: Settings) -> Authenticator:
-    return Authenticator(settings.jwt_secret, settings.jwt_audience, settings.jwt_leeway)
-
-
-def _app(settings: Settings, lifespan: Lifespan) -> App:
+def _app(identity: Identity, lifespan: Lifespan) -> App:
     app = App(
         title="Lacak",
         summary=SUMMARY,
@@ -123,7 +123,7 @@ def _app(settings: Settings, lifespan: Lifespan) -> App:
         redirect_slashes=False,
         lifespan=lifespan,
     )
-    app.state.authenticator = _authenticator(settings)
+    app.state.authenticator = identity.authenticator
     app.add_middleware(BodyLimit)
     app.add_middleware(Measure)
     problems.install(app)
@@ -132,7 +132,14 @@ def _app(settings: Settings, lifespan: Lifespan) -> App:
 
 def _add_api(app: App, settings: Settings, services: Services) -> None:
     app.state.services = services
-    for router in (ingest.router, queries.router, lifecycle.router, registry_routes(settings)):
+    for router in (
+        ingest.router,
+        queries.router,
+        sharing.router,
+        sharing.opened,
+        lifecycle.router,
+        registry_routes(settings),
+    ):
         app.include_router(router)
     if settings.local_stack:
         app.include_router(local.reads)

@@ -1,15 +1,17 @@
-"""Who calls: JWT bearer tokens, their claims, and the scopes that a route asks for.
+"""Who calls: bearer tokens, what they say, and the scopes that a route asks for.
 
-HS256 with a secret of the deployment's. Claims: `sub`, `scope` (words in one string), `courier`, `aud`, `exp`.
+A token is a JWT: of an issuer, where the deployment has one, or else by HS256 with the deployment's own secret. Claims:
+`sub`, `scope` (words in one string), `courier`, `aud`, `exp`; of an issuer `iss`. Or it is an API key.
 """
 
 import time
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from api.hs256 import InvalidToken, Tokens
+from api.hs256 import InvalidToken, Tokens, UnknownKey
 from streams.messages import INT_MAX, WORD_LENGTH
 from streams.topics import plain_decimal
+from tables.api_keys import PREFIX
 
 ORDERS_WRITE = "orders:write"
 STATUS_WRITE = "status:write"
@@ -17,7 +19,7 @@ ORDERS_READ = "orders:read"
 OPS = "ops"
 SCOPES = (ORDERS_WRITE, STATUS_WRITE, ORDERS_READ, OPS)
 
-SECRET_LENGTH = 32  # bytes, RFC 7518 section 3.2: a key of the hash's size or larger
+REQUIRED = ["exp", "aud"]
 _CLAIMS = {"sub": str, "scope": str, "courier": str, "iat": int}
 
 
@@ -40,18 +42,70 @@ class Caller(NamedTuple):
         return OPS in self.scopes or (ORDERS_READ in self.scopes and self.id_user == id_user)
 
 
-class Authenticator:
-    """Verifies tokens. Raises ValueError for a secret that is too short to be one."""
+class Known(Protocol):
+    """What is known of keys that others hold."""
 
-    def __init__(self, secret: str, audience: str, leeway: int) -> None:
-        if len(secret.encode()) < SECRET_LENGTH:
-            raise ValueError(f"LACAK_JWT_SECRET must have at least {SECRET_LENGTH} bytes")
-        self._tokens = Tokens(secret, audience, ["exp", "aud"], _CLAIMS)
-        self._leeway = leeway
+    async def again(self) -> None:
+        """Asks them again, unless that was done a moment ago."""
+
+
+class Issued(Protocol):
+    """Who verifies an issuer's tokens (api/issuer.py)."""
+
+    @property
+    def keys(self) -> Known: ...
+
+    def decode(self, token: str, leeway: int) -> dict[str, Any]: ...
+
+
+class Keys(Protocol):
+    """Who knows API keys (api/keyring.py)."""
+
+    @property
+    def keys(self) -> Known: ...
+
+    def caller(self, token: str) -> Caller: ...
+
+
+class Authenticator:
+    """Verifies bearer tokens. With an `issuer` only its tokens are taken, and none of the secret's. `keys`: API keys,
+    where they are taken at all."""
+
+    def __init__(
+        self,
+        secret: str,
+        audience: str,
+        leeway: int,
+        *,
+        previous: str = "",
+        issuer: Issued | None = None,
+        keys: Keys | None = None,
+    ) -> None:
+        self._tokens = Tokens(secret, audience, REQUIRED, _CLAIMS, previous)
+        self._leeway, self._issuer, self._keys = leeway, issuer, keys
 
     def verify(self, token: str) -> Caller:
-        """The caller; raises `InvalidToken`."""
+        """The caller; raises InvalidToken, and UnknownKey, which is one; Away while keys could not be read yet."""
+        if token.startswith(PREFIX):
+            if self._keys is None:
+                raise InvalidToken("API keys are not taken here")
+            return self._keys.caller(token)
+        if self._issuer is not None:
+            return _caller(self._issuer.decode(token, self._leeway))
         return _caller(self._tokens.decode(token, self._leeway, int(time.time())))
+
+    async def caller(self, token: str) -> Caller:
+        """The same, where there is time to ask for a key that is not known yet."""
+        try:
+            return self.verify(token)
+        except UnknownKey:
+            if token.startswith(PREFIX):
+                assert self._keys is not None
+                await self._keys.keys.again()
+            else:
+                assert self._issuer is not None
+                await self._issuer.keys.again()
+        return self.verify(token)
 
 
 def _caller(claims: dict[str, Any]) -> Caller:

@@ -23,16 +23,26 @@ class InvalidToken(Exception):
         super().__init__(text[:LENGTH].encode("utf-8", "backslashreplace").decode())
 
 
-class Tokens:
-    """Those for one audience. `claims`: the types that are usual here, by name; `required` are in each."""
+class UnknownKey(InvalidToken):
+    """It is signed by, or is, a key that is not known here: it may be new."""
 
-    def __init__(self, secret: str, audience: str, required: list[str], claims: dict[str, type]) -> None:
+
+class Tokens:
+    """Those for one audience. `claims`: the types that are usual here, by name; `required` are in each.
+
+    `previous`: a secret that was used before, whose tokens are still taken; none is made with it.
+    """
+
+    def __init__(
+        self, secret: str, audience: str, required: list[str], claims: dict[str, type], previous: str = ""
+    ) -> None:
         self._secret, self._audience, self._required = secret.encode(), audience, required
         self._types = {"aud": str, "exp": int, **claims}
         self._mac = hmac.new(self._secret, digestmod="sha256")  # its copies have the key in them already
         # Given as a text, PyJWT looks for a certificate in it each time.
         encoded = urlsafe_b64encode(self._secret).decode().rstrip("=")
         self._key = jwt.PyJWK({"kty": "oct", "k": encoded}, algorithm=ALGORITHM)
+        self._before: Tokens | None = Tokens(previous, audience, required, claims) if previous else None
 
     def encode(self, claims: dict[str, Any]) -> str:
         """A token; `aud` is put in."""
@@ -57,6 +67,10 @@ class Tokens:
                 leeway=leeway,
                 options={"require": self._required, "verify_exp": now is not None},
             )
+        except jwt.InvalidSignatureError as error:
+            if self._before is not None:
+                return self._before.decode(token, leeway, now)
+            raise InvalidToken(str(error)) from error
         # A header of a thousand brackets, or an `exp` of 1e999, gets through the library's own checks.
         except (jwt.PyJWTError, RecursionError, OverflowError, UnicodeError) as error:
             raise InvalidToken(str(error)) from error

@@ -25,6 +25,7 @@ FORBIDDEN = ProblemType("forbidden", 403, "The token does not allow this")
 NOT_FOUND = ProblemType("not-found", 404, "There is no such thing, or not for this caller")
 METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "This resource has no such method")
 IN_PROGRESS = ProblemType("in-progress", 409, "A request with this Idempotency-Key is still being worked on: try again")
+LINK_ENDED = ProblemType("link-ended", 410, "This share link has ended")
 TOO_LARGE = ProblemType("too-large", 413, "The body is larger than 1 MiB")
 NOT_JSON_TYPE = ProblemType("unsupported-media-type", 415, "The body must be application/json")
 VALIDATION = ProblemType("validation", 422, "Some fields are not valid")
@@ -45,6 +46,7 @@ ALL = (
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     IN_PROGRESS,
+    LINK_ENDED,
     TOO_LARGE,
     NOT_JSON_TYPE,
     VALIDATION,

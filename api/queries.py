@@ -69,7 +69,7 @@ Day = Annotated[date, BeforeValidator(_day), Query(description="in UTC")]
 )
 async def read_order(request: Request, caller: Reader, services: Provided, id_order: IdOrder) -> Response:
     """The ETag is the version, so a client that asks again learns cheaply that nothing has changed."""
-    now = await _visible(services, caller, id_order)
+    now = await visible(services, caller, id_order)
     headers = {**PRIVATE, "ETag": f'"{now.version}"'}
     if _matches(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(status_code=304, headers=headers)
@@ -86,7 +86,7 @@ async def read_history(
     caller: Reader, services: Provided, id_order: IdOrder, limit: Limit = LIMIT, cursor: Cursor = None
 ) -> Json:
     """Every row, newest first; late ones too, with `applied` false."""
-    await _visible(services, caller, id_order)
+    await visible(services, caller, id_order)
     page = await services.store.orders().history(id_order, limit, _before(cursor))
     following = None if page.next is None else str(page.next)
     return Json({"items": [row_json(row) for row in page.items], "next": following}, headers=PRIVATE)
@@ -119,7 +119,7 @@ async def read_orders_of_produk(
     return _list(await services.store.orders().orders_of_produk(id_produk, day, limit, cursor))
 
 
-async def _visible(services: Services, caller: Caller, id_order: int) -> Current:
+async def visible(services: Services, caller: Caller, id_order: int) -> Current:
     """The order, if there is one and the caller may see it; 404 for both otherwise."""
     now = await services.store.orders().order(id_order)
     if now is None or not caller.sees(now.order.id_user):

@@ -110,14 +110,14 @@ class JsonRequest(Request):
 class JsonRoute(APIRoute):
     """A route that takes JSON, and nothing else."""
 
-    def admit(self, request: Request) -> None:
+    async def admit(self, request: Request) -> None:
         """Raises a Problem for whom not even the body is read. Nobody, here."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def checked(request: Request) -> Response:
-            self.admit(request)
+            await self.admit(request)
             media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
             if media_type != "application/json":
                 raise Problem(NOT_JSON_TYPE, f"not {media_type}" if media_type else "")
@@ -129,5 +129,5 @@ class JsonRoute(APIRoute):
 class CallersJsonRoute(JsonRoute):
     """A route that takes JSON of callers with a valid token."""
 
-    def admit(self, request: Request) -> None:
-        caller_of(request)
+    async def admit(self, request: Request) -> None:
+        await caller_of(request)

@@ -8,7 +8,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.idempotency import Once
+from api.identity import Identity
 from api.intake import Intake
+from api.shares import ShareLinks
 from api.snowflake import Ids, NodeLease
 from api.store import Store
 from streams.settings import Settings
@@ -30,6 +32,8 @@ class Services:
     lease: NodeLease
     ids: Ids
     once: Once
+    identity: Identity
+    shares: ShareLinks
     clock: Callable[[], int]
 
     @classmethod
@@ -39,20 +43,24 @@ class Services:
         lease = NodeLease(store.orders)
         intake = Intake(settings)
         once = Once(intake, store.orders, settings.produce_timeout)
-        return cls(settings, intake, store, lease, Ids(lease), once, wall_clock)
+        identity = Identity(settings, wall_clock, store.orders)
+        shares = ShareLinks(settings.jwt_secret, settings.jwt_previous_secret, lambda: wall_clock() // 1000)
+        return cls(settings, intake, store, lease, Ids(lease), once, identity, shares, wall_clock)
 
     @property
     def failed(self) -> bool:
         """Whether the work of one of them has ended by an error."""
-        return self.intake.failed or self.store.failed or self.lease.failed
+        return self.intake.failed or self.store.failed or self.lease.failed or self.identity.failed
 
     async def start(self) -> None:
         """Begins to connect; returns at once."""
         await self.intake.start()
         await self.store.start()
         await self.lease.start()
+        await self.identity.start()
 
     async def stop(self) -> None:
+        await self.identity.stop()
         await self.lease.stop()
         await self.intake.stop()
         await self.store.stop()

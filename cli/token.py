@@ -12,8 +12,11 @@ NO_SECRET = "LACAK_JWT_SECRET is not set: `make up` makes one at its first start
 
 def sign(using: Settings, scopes: list[str], ttl: int, sub: str | None = None, courier: str | None = None) -> str:
     """A token signed with the settings' secret, good for `ttl` seconds; `Failed` when there is no secret."""
-    from api.auth import SECRET_LENGTH, issue_token
+    from api.auth import issue_token
+    from api.secret import SECRET_LENGTH
 
+    if using.jwt_keys:
+        raise Failed(f"tokens come from {using.jwt_issuer or 'the issuer'}: with LACAK_JWT_KEYS no others are taken", 2)
     if not using.jwt_secret:
         raise Failed(NO_SECRET, 2)
     if len(using.jwt_secret.encode()) < SECRET_LENGTH:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.edge import Failed, now_ms, run, settings
+from cli.store import opened
 
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaProducer
@@ -44,7 +45,7 @@ async def _list(using: "Settings", limit: int, now: int) -> None:
 
     rows: list[tuple[str, ...]] = []
     counts = Counter[Verdict]()
-    async with _store(using) as store:
+    async with opened(using) as store:
         async for waiting, judged in _verdicts(using, store, now):
             counts[judged] += 1
             if judged is not Verdict.JUDGED and len(rows) < limit:
@@ -61,7 +62,7 @@ async def _expire(using: "Settings", now: int) -> None:
 
     counts = Counter[Verdict]()
     sending = producer(using, "lacak-waiting")
-    async with _store(using) as store:
+    async with opened(using) as store:
         await sending.start()
         try:
             async for waiting, judged in _verdicts(using, store, now):
@@ -76,26 +77,6 @@ async def _expire(using: "Settings", now: int) -> None:
         raise Failed(
             f"{counts[Verdict.LAGS]} are left: the worker has not read the orders of their time yet; try again later"
         )
-
-
-def _store(using: "Settings") -> "_Store":
-    return _Store(using)
-
-
-class _Store:
-    """The orders' store while a block runs."""
-
-    def __init__(self, using: "Settings") -> None:
-        self._settings = using
-
-    async def __aenter__(self) -> "Orders":
-        from tables.cassandra_orders import CassandraOrders
-
-        self._orders: Orders = await CassandraOrders.connect(self._settings)
-        return self._orders
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._orders.close()
 
 
 async def _verdicts(using: "Settings", store: "Orders", now: int) -> "AsyncIterator[tuple[Waiting, Verdict]]":

@@ -30,6 +30,7 @@ REQUEST_SECONDS = Histogram(
     "lacak_http_request_seconds", "HTTP requests, long-lived ones excepted", ["route"], buckets=_FINE
 )
 ACCEPTED = Counter("lacak_accepted_total", "Records that Kafka has on all in-sync replicas", ["topic"])
+KEY_REQUESTS = Counter("lacak_api_key_requests_total", "Requests with an API key", ["id", "name"])
 IDEMPOTENT = Counter("lacak_idempotent_requests_total", "POSTs with an Idempotency-Key", ["outcome"])
 
 # Live push

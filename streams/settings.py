@@ -63,7 +63,18 @@ class Settings(BaseSettings):
     # HTTP
     http_host: str = Field("127.0.0.1", description="where API and gateway listen")
     http_port: int = Field(8000, description="where API and gateway listen")
-    jwt_secret: str = Field("", description="HS256; the local stack makes one at its first start")
+    jwt_secret: str = Field(
+        "", repr=False, description="signs tickets, share links and, without jwt_keys, bearer tokens (HS256)"
+    )
+    jwt_previous_secret: str = Field(
+        "", repr=False, description="what jwt_secret was: its tokens are still taken while it is changed"
+    )
+    jwt_keys: str = Field(
+        "",
+        description="the issuer's JWK set, an https URL or a file: then only its tokens are taken, and none of HS256",
+    )
+    jwt_issuer: str = Field("", description="the `iss` a token of jwt_keys must have")
+    jwt_keys_seconds: float = Field(300, gt=0, description="the key set is read so often, and when a key is unknown")
     jwt_audience: str = Field("lacak", description="the `aud` a token must have")
     jwt_leeway: int = Field(5, description="how far clocks may differ")
     allowed_origins: str = Field("", description="comma-separated; the server's own origin is always allowed")

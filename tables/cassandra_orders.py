@@ -7,6 +7,7 @@ from datetime import date
 from streams.order import Order
 from streams.settings import Settings
 from tables import cursors, statements
+from tables.api_keys import ApiKey
 from tables.cassandra_keys import Keys
 from tables.cassandra_session import CassandraSession
 from tables.completeness import by_position, whole
@@ -117,6 +118,20 @@ class CassandraOrders(Orders):
 
     async def release_key(self, mine: Hold) -> None:
         await self._keys.release(mine)
+
+    async def api_keys(self) -> list[ApiKey]:
+        rows = await self._session.fetch(statements.READ_API_KEYS)
+        return [ApiKey(id_, digest, name, frozenset(scopes), *rest) for id_, digest, name, scopes, *rest in rows]
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        values = key._replace(scopes=set(key.scopes))  # type: ignore[arg-type]  # what the driver takes for one
+        await self._session.fetch(statements.WRITE_API_KEY, *values)
+
+    async def revoke_api_key(self, id_: str, at: int) -> bool:
+        known = {key.id: key for key in await self.api_keys()}
+        if id_ in known and at < known[id_].ended_at():
+            await self._session.fetch(statements.REVOKE_API_KEY, at, id_)
+        return id_ in known
 
     async def ping(self) -> None:
         await self._session.fetch(statements.PING)

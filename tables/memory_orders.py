@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from streams.order import Order, Position, Row
 from tables import cursors
+from tables.api_keys import ApiKey
 from tables.completeness import by_position, whole
 from tables.cursors import ListKind, Place
 from tables.idempotency import KEPT_SECONDS, Answer, Hold, after
@@ -43,6 +44,7 @@ class MemoryOrders(Orders):
         self._listed: dict[int, dict[Place, _Cell[Order]]] = {}
         self._waiting: dict[int, dict[Position, _Cell[Waiting]]] = {}
         self._nodes: dict[int, _Cell[str]] = {}
+        self._api_keys: dict[str, ApiKey] = {}
         self._keys: dict[bytes, dict[None, _Cell[tuple[Hold, Answer | None]]]] = {}
 
     async def load(self, id_order: int) -> StoredOrder | None:
@@ -131,6 +133,18 @@ class MemoryOrders(Orders):
     async def release_key(self, mine: Hold) -> None:
         if self._holds(mine):
             self._keep_key(mine._replace(held_at=0), None)
+
+    async def api_keys(self) -> list[ApiKey]:
+        return list(self._api_keys.values())
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        self._api_keys[key.id] = key
+
+    async def revoke_api_key(self, id_: str, at: int) -> bool:
+        key = self._api_keys.get(id_)
+        if key is not None and at < key.ended_at():
+            self._api_keys[id_] = key._replace(revoked_at=at)
+        return key is not None
 
     async def ping(self) -> None:
         return None

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from streams.messages import Headers
 from streams.order import Order, Position, Row, current, status_at
+from tables.api_keys import ApiKey
 from tables.idempotency import Answer, Hold
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -156,6 +157,15 @@ class Orders(Protocol):
 
     async def release_key(self, mine: Hold) -> None:
         """The request may be tried again at once, with what was assigned to it."""
+
+    async def api_keys(self) -> list[ApiKey]:
+        """All API keys there are, the revoked and expired ones too."""
+
+    async def add_api_key(self, key: ApiKey) -> None:
+        """Keeps a new one."""
+
+    async def revoke_api_key(self, id_: str, at: int) -> bool:
+        """Ends a key at that time; whether there is such a key. One that has ended earlier stays so."""
 
     async def ping(self) -> None:
         """Raises StoreUnavailable unless Cassandra answers."""

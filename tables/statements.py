@@ -77,6 +77,11 @@ ANSWER_KEY = (
     "WHERE key = ? IF owner = ?"
 )
 
+_KEY_COLUMNS = "id, digest, name, scopes, courier, created_at, created_by, expires_at, revoked_at"
+READ_API_KEYS = f"SELECT {_KEY_COLUMNS} FROM {{keyspace}}.api_keys WHERE realm = 'lacak'"
+WRITE_API_KEY = f"INSERT INTO {{keyspace}}.api_keys (realm, {_KEY_COLUMNS}) VALUES ('lacak', ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+REVOKE_API_KEY = "UPDATE {keyspace}.api_keys SET revoked_at = ? WHERE realm = 'lacak' AND id = ?"
+
 PING = "SELECT key FROM system.local"
 
 ALL = (
@@ -104,5 +109,8 @@ ALL = (
     HOLD_KEY,
     TAKE_KEY,
     ANSWER_KEY,
+    READ_API_KEYS,
+    WRITE_API_KEY,
+    REVOKE_API_KEY,
     PING,
 )

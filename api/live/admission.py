@@ -4,9 +4,10 @@ from urllib.parse import urlsplit
 
 from api.auth import ORDERS_READ, Authenticator, Caller
 from api.hs256 import InvalidToken
-from api.live.closes import EXPIRED, FORBIDDEN, POLICY, Refused
+from api.live.closes import EXPIRED, FORBIDDEN, POLICY, TRY_LATER, Refused
 from api.live.handshake import Handshake
 from api.live.tickets import Pass, Tickets
+from api.refreshed import Away
 from streams.messages import ID_MAX
 from streams.settings import Settings
 from streams.topics import plain_decimal
@@ -62,6 +63,8 @@ class Admission:
                 return self._tickets.session_of(session)
         except InvalidToken as error:
             raise Refused(EXPIRED, str(error)) from error
+        except Away as error:
+            raise Refused(TRY_LATER, "the keys that tokens are verified with cannot be had") from error
         raise Refused(EXPIRED, "no ticket and no token")
 
     def orders(self, handshake: Handshake) -> frozenset[int] | None:

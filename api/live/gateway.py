@@ -59,7 +59,7 @@ class Gateway:
         self._settings, self._clock = settings, clock
         self._most, self._memory = ceiling(settings.max_connections), Memory(settings.max_memory_mb)
         self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user, BEATS)
-        self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds)
+        self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds, settings.jwt_previous_secret)
         self.admission = Admission(settings, auth, self.tickets)
         self._rate = ConnectRate(settings.connects_per_address, settings.trusted_proxies)
         self._snapshots = Snapshots(orders, clock)

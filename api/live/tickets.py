@@ -25,10 +25,11 @@ class Pass(NamedTuple):
 class Tickets:
     """Issues and redeems. `clock` gives seconds since 1970; `leeway` is for the clocks of other gateways."""
 
-    def __init__(self, secret: str, leeway: int, clock: Callable[[], int]) -> None:
+    def __init__(self, secret: str, leeway: int, clock: Callable[[], int], previous: str = "") -> None:
         self._leeway, self._clock = leeway, clock
         self._tickets, self._sessions = (
-            Tokens(secret, audience, _REQUIRED, _CLAIMS) for audience in ("lacak-live-ticket", "lacak-live-session")
+            Tokens(secret, audience, _REQUIRED, _CLAIMS, previous)
+            for audience in ("lacak-live-ticket", "lacak-live-session")
         )
         self._used: dict[str, int] = {}  # by ticket id, oldest first: until when it is remembered
 

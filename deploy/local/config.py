@@ -106,7 +106,8 @@ def parse_env(text: str) -> dict[str, str]:
 def ensure_secret(variables: Mapping[str, str], env_file: Path = ENV_FILE) -> bool:
     """Write a random `LACAK_JWT_SECRET` into `env_file` (readable by its owner only) unless there is one.
 
-    Returns whether one was written. Again with what `read_variables` then returns, it does nothing.
+    It begins with `local-`, and so is refused elsewhere. Returns whether one was written. Again with what
+    `read_variables` then returns, it does nothing.
     """
     if variables.get("LACAK_JWT_SECRET"):
         return False
@@ -115,5 +116,5 @@ def ensure_secret(variables: Mapping[str, str], env_file: Path = ENV_FILE) -> bo
     env_file.touch(mode=0o600)
     env_file.chmod(0o600)
     with env_file.open("a") as out:
-        out.write(f"{newline}LACAK_JWT_SECRET={secrets.token_urlsafe(48)}\n")
+        out.write(f"{newline}LACAK_JWT_SECRET=local-{secrets.token_urlsafe(48)}\n")
     return True

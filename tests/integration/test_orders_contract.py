@@ -18,6 +18,7 @@ from conftest import fresh_settings
 from order_examples import NOON, a_life, a_row, an_order, written
 from streams.order import Applied, Late, Order, Position, Row, Update, fold, placed
 from streams.settings import Settings
+from tables.api_keys import new_key
 from tables.cassandra_orders import CassandraOrders
 from tables.idempotency import Answer, Hold, InProgress, OtherRequest
 from tables.memory_orders import MemoryOrders
@@ -466,3 +467,22 @@ async def test_what_was_let_go_is_gone_on_with_at_once(orders: Orders) -> None:
     await orders.release_key(first)  # not its any more
     with pytest.raises(InProgress):
         await orders.hold_key(another(first), STALE_MS)
+
+
+# API keys
+
+
+async def test_api_keys_are_kept_until_they_are_revoked(orders: Orders) -> None:
+    first, second = (
+        new_key("jne-test", frozenset(scopes), courier, NOW, "somebody", NOW + DAY_MS)[1]
+        for scopes, courier in ((["status:write", "ops"], "jne"), (["orders:write"], None))
+    )
+    for key in (first, second):
+        await orders.add_api_key(key)
+    assert {first, second} <= set(await orders.api_keys())
+    assert await orders.revoke_api_key(first.id, NOW + 1)
+    assert {first._replace(revoked_at=NOW + 1), second} <= set(await orders.api_keys())
+    assert await orders.revoke_api_key(first.id, NOW + 2)  # it has ended already
+    assert first._replace(revoked_at=NOW + 1) in await orders.api_keys()
+    assert not await orders.revoke_api_key("nobody's", NOW)
+    assert "nobody's" not in {key.id for key in await orders.api_keys()}
