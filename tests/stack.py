@@ -5,15 +5,22 @@ used instead; these can be neither killed nor restarted.
 """
 
 import os
-import socket
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
 
 from deploy.local.config import Config, cache_folder
 from deploy.local.ready import port_is_free
 from deploy.local.servers import local_servers
 from deploy.local.services import Service, start_all, stop_all
+
+PORTS = range(10_000, 32_000)
+"""Below those that systems give to outgoing connections."""
+SHARE = 100
+"""Of them, for one test process."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +100,16 @@ def private_address() -> str:
 
 
 def free_ports(host: str, count: int) -> list[int]:
-    """Ports that nobody listens on there, all different."""
-    with ExitStack() as open_together:
-        probes = [open_together.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind((host, 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Ports that nobody listens on there, all different; they stay free until their server, which takes a moment to
+    start, listens: no other test run, and no outgoing connection, is given one of them."""
+    return list(islice((port for port in _own_ports() if port_is_free(host, port)), count))
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    """This process's share of the ports, in turn."""
+    first = PORTS[os.getpid() * SHARE % len(PORTS)]
+    return cycle(range(first, first + SHARE))
 
 
 def environment(config: Config) -> dict[str, str]:
