@@ -10,6 +10,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Produ
 from streams.codec import Codec
 from streams.settings import Settings
 
+POLL_SECONDS = 0.05
+"""`consume` waits for all of them: it returns what there is only when so long has passed."""
+
 
 def write(
     settings: Settings,
@@ -59,7 +62,7 @@ def read(settings: Settings, topic: str) -> list[Message]:
         records: list[Message] = []
         stop = time.monotonic() + 60
         while ends and time.monotonic() < stop:
-            for record in consumer.consume(1000, 1):
+            for record in consumer.consume(1000, POLL_SECONDS):
                 assert not record.error(), record.error()
                 records.append(record)
                 if record.offset() + 1 >= ends.get(record.partition(), 0):
