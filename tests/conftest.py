@@ -1,4 +1,4 @@
-"""Real servers: one Kafka and one Cassandra a session, a topic prefix and a keyspace of its own a test."""
+"""Real servers: one Kafka and one Cassandra a session, topics and tables of its own a test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import stack
 from fresh import drop, fresh_settings
 from hatch_build import stale
 from streams.settings import Settings
+
 
 
 def pytest_configure() -> None:
@@ -27,7 +28,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.Servers]
 
 @pytest.fixture
 def settings(servers: stack.Servers, tmp_path: Path) -> Iterator[Settings]:
-    """Settings for those servers with topics and tables that nobody else uses; both are made, the tables dropped."""
+    """Settings for those servers with topics and tables that nobody else uses."""
     settings = fresh_settings(servers, tmp_path)
     yield settings
     drop(settings)

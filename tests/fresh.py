@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+from collections import defaultdict
 from pathlib import Path
 
 from aiokafka.errors import KafkaError
@@ -14,15 +15,20 @@ from streams.kafka import ensure_topics
 from streams.settings import Settings
 from tables.migrate import migrate
 
+_idle: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+"""Of each Cassandra, the keyspaces that nobody uses any more; their tables are empty."""
+
 
 def fresh_settings(servers: stack.Servers, directory: Path, **changes: object) -> Settings:
-    """Settings under a new topic prefix and keyspace; the topics and tables are made."""
+    """Settings with topics and tables that nobody else uses: new topics, and tables that are new or empty again."""
     name = f"t{secrets.token_hex(5)}"
+    idle = _idle[servers.cassandra_host, servers.cassandra_port]
+    emptied = idle.pop() if idle else ""
     values: dict[str, object] = {
         "kafka_bootstrap": servers.kafka_bootstrap,
         "cassandra_hosts": servers.cassandra_host,
         "cassandra_port": servers.cassandra_port,
-        "cassandra_keyspace": name,
+        "cassandra_keyspace": emptied or name,
         "topic_prefix": f"{name}-",
         "partitions": 4,
         "jwt_secret": "a secret of the tests, 32 bytes long or more",
@@ -31,7 +37,8 @@ def fresh_settings(servers: stack.Servers, directory: Path, **changes: object) -
     }
     settings = Settings(_env_file=None, **{**values, **changes})  # type: ignore[call-arg,arg-type]
     _make_topics(settings)
-    asyncio.run(migrate(settings))
+    if not emptied:
+        asyncio.run(migrate(settings))
     return settings
 
 
@@ -42,13 +49,19 @@ def _make_topics(settings: Settings) -> None:
 
 
 def drop(settings: Settings) -> None:
-    """Drops the tables: some hundred keyspaces in one small Cassandra would slow down all that comes after."""
-    cluster = Cluster([settings.cassandra_hosts], port=settings.cassandra_port, protocol_version=5)
+    """Gives the tables up; the next test gets them, empty. New ones each time, and hundreds of them, would take a small
+    Cassandra longer than most tests take."""
+    host, port, keyspace = settings.cassandra_hosts, settings.cassandra_port, settings.cassandra_keyspace
+    cluster = Cluster([host], port=port, protocol_version=5)
     try:
-        session = cluster.connect()
-        session.execute(f"DROP KEYSPACE IF EXISTS {settings.cassandra_keyspace}", timeout=60)
+        session = cluster.connect(keyspace)
+        tables = cluster.metadata.keyspaces[keyspace].tables.keys() - {"schema_migrations"}
+        used = [table for table in tables if session.execute(f"SELECT * FROM {table} LIMIT 1").one()]
+        for emptying in [session.execute_async(f"TRUNCATE {table}", timeout=60) for table in used]:
+            emptying.result()
     finally:
         cluster.shutdown()
+    _idle[host, port].append(keyspace)
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conftest import fresh_settings
+from fresh import drop, fresh_settings
 from live_clients import until_served
 from rest import Rest, running
 from stack import Servers
@@ -15,8 +15,10 @@ _users = itertools.count(1000)
 
 
 @pytest.fixture(scope="module")
-def live_settings(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return fresh_settings(servers, tmp_path_factory.mktemp("live"), drain_seconds=0, heartbeat=1)
+def live_settings(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    settings = fresh_settings(servers, tmp_path_factory.mktemp("live"), drain_seconds=0, heartbeat=1)
+    yield settings
+    drop(settings)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["direct", "portable"])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fresh import fresh_settings
+from fresh import drop, fresh_settings
 from rest import Rest, running
 from stack import Servers
 
@@ -12,6 +12,8 @@ from stack import Servers
 @pytest.fixture(scope="module")
 def api(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
     """A running API on topics and tables of its own, ready."""
-    with running("api", fresh_settings(servers, tmp_path_factory.mktemp("rest"), local_stack=True)) as rest:
+    settings = fresh_settings(servers, tmp_path_factory.mktemp("rest"), local_stack=True)
+    with running("api", settings) as rest:
         rest.until_ready()
         yield rest
+    drop(settings)
