@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 import stack
@@ -10,6 +11,9 @@ from fresh import drop, fresh_settings
 from hatch_build import stale
 from streams.settings import Settings
 
+# How long an example takes is the machine's, which does other things too, and no property of ours.
+hypothesis.settings.register_profile("lacak", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("lacak")
 
 
 def pytest_configure() -> None:
