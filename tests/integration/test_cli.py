@@ -24,14 +24,17 @@ SAMPLE = Path(__file__).parent.parent / "data" / "olist"
 ORDERS, UPDATES = topics.ORDERS.name, topics.UPDATES.name
 
 
-def nowhere(settings: Settings) -> dict[str, str]:
+@pytest.fixture
+def nowhere() -> Settings:
     """Settings of servers that are not there."""
-    return {
-        "LACAK_KAFKA_BOOTSTRAP": f"127.0.0.1:{free_port()}",
-        "LACAK_CASSANDRA_HOSTS": "127.0.0.1",
-        "LACAK_CASSANDRA_PORT": str(free_port()),
-        "LACAK_HTTP_PORT": str(free_port()),
-    }
+    return Settings(
+        _env_file=None,  # type: ignore[call-arg]
+        kafka_bootstrap=f"127.0.0.1:{free_port()}",
+        cassandra_hosts="127.0.0.1",
+        cassandra_port=free_port(),
+        http_port=free_port(),
+        jwt_secret="a secret of the tests, 32 bytes long or more",
+    )
 
 
 def by_order(found: list[Message]) -> dict[int, list[Message]]:
@@ -41,22 +44,22 @@ def by_order(found: list[Message]) -> dict[int, list[Message]]:
     return orders
 
 
-def test_a_token_a_line_for_each_user(settings: Settings) -> None:
-    lines = lacak(settings, "token", "--user", 42, "--user", 7).stdout.splitlines()
-    verify = Authenticator(settings.jwt_secret, settings.jwt_audience, 0).verify
+def test_a_token_a_line_for_each_user(nowhere: Settings) -> None:
+    lines = lacak(nowhere, "token", "--user", 42, "--user", 7).stdout.splitlines()
+    verify = Authenticator(nowhere.jwt_secret, nowhere.jwt_audience, 0).verify
     assert [verify(line).id_user for line in lines] == [42, 7]
     assert verify(lines[0]).scopes == {"orders:read"}
 
 
-def test_a_token_for_a_courier_and_for_an_hour(settings: Settings) -> None:
+def test_a_token_for_a_courier_and_for_an_hour(nowhere: Settings) -> None:
     words = ("token", "--scope", "status:write", "--scope", "ops", "--courier", "jne", "--ttl", 60)
-    caller = Authenticator(settings.jwt_secret, settings.jwt_audience, 0).verify(lacak(settings, *words).stdout.strip())
+    caller = Authenticator(nowhere.jwt_secret, nowhere.jwt_audience, 0).verify(lacak(nowhere, *words).stdout.strip())
     assert (caller.scopes, caller.courier) == ({"status:write", "ops"}, "jne")
 
 
-def test_a_token_for_a_shop(settings: Settings) -> None:
+def test_a_token_for_a_shop(nowhere: Settings) -> None:
     words = ("token", "--sub", "a-shop", "--scope", "orders:write")
-    caller = Authenticator(settings.jwt_secret, settings.jwt_audience, 0).verify(lacak(settings, *words).stdout.strip())
+    caller = Authenticator(nowhere.jwt_secret, nowhere.jwt_audience, 0).verify(lacak(nowhere, *words).stdout.strip())
     assert (caller.sub, caller.scopes) == ("a-shop", {"orders:write"})
 
 
@@ -75,9 +78,9 @@ def test_a_token_for_a_shop(settings: Settings) -> None:
     ],
 )
 def test_a_server_that_is_away_is_one_clear_line(
-    settings: Settings, words: tuple[str, ...], code: int, said: str
+    nowhere: Settings, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    done = lacak(settings, *words, code=code, env=nowhere(settings))
+    done = lacak(nowhere, *words, code=code)
     assert said in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 2
 
@@ -98,9 +101,9 @@ def test_a_server_that_is_away_is_one_clear_line(
     ],
 )
 def test_what_a_person_got_wrong_is_one_clear_line(
-    settings: Settings, words: tuple[str, ...], env: dict[str, str], said: str
+    nowhere: Settings, words: tuple[str, ...], env: dict[str, str], said: str
 ) -> None:
-    assert said in lacak(settings, *words, code=2, env=env).stderr
+    assert said in lacak(nowhere, *words, code=2, env=env).stderr
 
 
 def test_topics_and_tables_are_made_once(settings: Settings) -> None:
