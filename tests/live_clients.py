@@ -60,8 +60,8 @@ async def store(settings: Settings, *writes: OrderWrite) -> None:
     """Puts orders where snapshots are read from."""
     orders = await CassandraOrders.connect(settings)
     try:
-        for write in writes:
-            await orders.write(write, int(time.time() * 1000))
+        now = int(time.time() * 1000)
+        await asyncio.gather(*(orders.write(write, now) for write in writes))
     finally:
         await orders.close()
 

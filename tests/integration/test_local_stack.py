@@ -168,7 +168,10 @@ def test_what_dies_while_it_starts_is_named_with_the_end_of_its_log(own: stack.S
         start_all([service], print)
 
 
-def test_a_port_that_another_program_has_is_named(own: stack.Servers, tmp_path: Path) -> None:
+def test_a_port_that_another_program_has_is_named(
+    own: stack.Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deploy.local.services.PORT_SECONDS", 0.3)
     taken = replace(own.services["kafka"], process=Process("kafka", tmp_path))
     with pytest.raises(StartFailed, match=own.kafka_bootstrap):
         start_all([taken], print)

@@ -148,10 +148,13 @@ async def test_without_the_scope_or_a_user_the_answer_is_4003_or_403(gateway: Re
 WAYS = [(way, transport) for way in ("token", "ticket") for transport in TRANSPORTS] + [("session", "sse")]
 
 
-@pytest.mark.parametrize(("way", "transport"), WAYS)
-async def test_a_connection_ends_with_the_token_it_came_from(
-    way: str, transport: str, gateway: Rest, user: int
-) -> None:
+async def test_a_connection_ends_with_the_token_it_came_from(gateway: Rest, user: int) -> None:
+    async with asyncio.TaskGroup() as side_by_side:
+        for way, transport in WAYS:
+            side_by_side.create_task(ends_with_its_token(way, transport, gateway, user), name=f"{way}, {transport}")
+
+
+async def ends_with_its_token(way: str, transport: str, gateway: Rest, user: int) -> None:
     headers, tail = bearer(gateway.settings, user, ttl=3), ""
     if way == "ticket":
         headers, tail = {}, query(ticket=ticket(gateway, user, ttl=3))

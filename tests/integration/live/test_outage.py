@@ -5,14 +5,18 @@ The server is the session's own and is really killed, so LACAK_TEST_KAFKA must n
 
 import asyncio
 
+import pytest
+
 from live_clients import bearer, journey, publish, query, websocket
 from rest import Rest
 from stack import Servers
 
 
 async def test_kafka_is_killed_and_clients_miss_nothing_when_it_is_back(
-    servers: Servers, gateway: Rest, user: int
+    servers: Servers, gateway: Rest, user: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("api.live.consumer.CHECK_SECONDS", 1.0)
+    monkeypatch.setattr("api.live.consumer.SILENT_SECONDS", 3.0)
     headers = bearer(gateway.settings, user)
     async with websocket(gateway, headers=headers) as client:
         await client.next("snapshot")
