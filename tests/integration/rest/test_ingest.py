@@ -17,6 +17,12 @@ ORDER: dict[str, Any] = {"id_user": 42, "id_produk": 7, "harga": 125_000, "jumla
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def with_ids(api: Rest) -> None:
+    """It is ready before it has leased a node number, without which no id is assigned."""
+    api.until(lambda: place(api).status_code == 202, "given a node number")
+
+
 def place(api: Rest, **changes: Any) -> httpx.Response:
     return api.post("/v1/orders", {**ORDER, **changes}, api.headers(ORDERS_WRITE))
 
@@ -100,7 +106,6 @@ def test_a_traceparent_that_is_none_starts_no_trace(api: Rest, invalid: str) -> 
 
 
 def test_ids_are_assigned_ascending_and_never_twice(api: Rest) -> None:
-    api.until(lambda: place(api).status_code == 202, "leased a node number")
     ids = [int(place(api).json()["id_order"]) for _ in range(20)]
     assert ids == sorted(set(ids))
     assert all(0 < id_order < 2**63 for id_order in ids)
