@@ -6,6 +6,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 STACK := $(BIN)/python -m deploy.local.stack
 PYTEST := $(BIN)/python -m pytest
+# Most tests wait more than they compute. Each process has a Kafka and a Cassandra of its own. The long files come first.
+SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 CODE := streams tables agents api cli deploy bench tests
 PACKAGES := streams tables agents api cli deploy.local
 
@@ -30,11 +32,9 @@ logs: .venv/ready ## the end of each log (FOLLOW=1: and what comes)
 	@$(STACK) logs $(if $(FOLLOW),--follow)
 
 test: .venv/ready tools ## all tests, on a Kafka and a Cassandra of their own
-	$(PYTEST) tests/unit tests/model tests/conformance
 	cd clients/js && npm test && npm run types
+	$(PYTEST) $(SIDE_BY_SIDE) tests/e2e tests/integration tests/unit tests/model tests/conformance
 	$(PYTEST) tests/faults
-	$(PYTEST) tests/integration
-	$(PYTEST) tests/e2e
 
 faults: .venv/ready ## break a whole system on purpose for MINUTES=15, and see that nothing is lost (SEED=: that schedule again)
 	$(BIN)/python tests/model/run.py --schedules 20000 $(if $(SEED),--seed $(SEED))
