@@ -151,7 +151,7 @@ WAYS = [(way, transport) for way in ("token", "ticket") for transport in TRANSPO
 async def test_a_connection_ends_with_the_token_it_came_from(gateway: Rest, user: int) -> None:
     async with asyncio.TaskGroup() as side_by_side:
         for way, transport in WAYS:
-            side_by_side.create_task(ends_with_its_token(way, transport, gateway, user), name=f"{way}, {transport}")
+            side_by_side.create_task(ends_with_its_token(way, transport, gateway, user))
 
 
 async def ends_with_its_token(way: str, transport: str, gateway: Rest, user: int) -> None:
@@ -164,9 +164,9 @@ async def ends_with_its_token(way: str, transport: str, gateway: Rest, user: int
         await client.next("snapshot")
         if transport == "websocket":
             await asyncio.wait_for(client.socket.wait_closed(), 30)
-            assert client.socket.close_code == 4001
+            assert client.socket.close_code == 4001, way
         else:
-            assert await client.closed() == 0
+            assert await client.closed() == 0, way
 
 
 def cookie_of(rest: Rest, headers: dict[str, str]) -> str:
