@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from streams import topics
+from streams import topics, unknown_codes
 from streams.codec import Codec, Undecodable, UnknownSchema
-from streams.messages import Headers, Invalid, order_of, update_of
+from streams.messages import Headers, Invalid, UnknownStatus, order_of, update_of
 from streams.order import Order, Position, Reason, Update
 from streams.topics import partition_of, plain_decimal
 
@@ -87,6 +87,8 @@ def understand(record: Record) -> Order | Update | Rejection:
     except UnknownSchema as error:
         return Rejection(record, Reason.UNKNOWN_SCHEMA, str(error))
     except Invalid as error:
+        if isinstance(error, UnknownStatus):
+            unknown_codes.count(error.courier, error.status)
         return Rejection(record, error.reason, str(error))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import ingest, lifecycle, local, page, problems, queries, sharing
+from api import event_docs, ingest, lifecycle, local, page, problems, queries, sharing, updates
 from api.health import health_routes
 from api.identity import Identity
 from api.live.gateway import Gateway
@@ -44,6 +44,7 @@ class App(FastAPI):
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
         problems.describe(document)
+        event_docs.describe(document)
         return document
 
 
@@ -134,6 +135,7 @@ def _add_api(app: App, settings: Settings, services: Services) -> None:
     app.state.services = services
     for router in (
         ingest.router,
+        updates.router,
         queries.router,
         sharing.router,
         sharing.opened,

@@ -5,30 +5,25 @@ functions that the worker uses, so that REST never takes what the worker rejects
 """
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from streams.messages import (
     CURRENCY,
-    EVENT_ID_LENGTH,
     ID_MAX,
     INT_MAX,
     NAME_LENGTH,
-    NOTE_LENGTH,
     TIME_MAX,
     TIME_MIN,
     WORD_LENGTH,
     Message,
     check_order,
-    check_update,
     parse_time,
 )
-from streams.order import PLACED_EVENT_ID, STATUSES
 from streams.topics import plain_decimal
 
 EXACT_FLOAT = 2**53  # a JSON number written as a float is the number meant only up to here
-BATCH_MAX = 500
 _RFC_3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -60,18 +55,6 @@ def _time(value: object) -> int:
     return ms
 
 
-def _known_status(value: str) -> str:
-    if value not in STATUSES:
-        raise ValueError("not a status; GET /v1/lifecycle lists them")
-    return value
-
-
-def _own_event_id(value: str) -> str:
-    if value == PLACED_EVENT_ID:
-        raise ValueError(f"{PLACED_EVENT_ID!r} is the order's own")
-    return value
-
-
 def _string_or_number(low: int, high: int, example: str) -> WithJsonSchema:
     text = {"type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$"}
     number = {"type": "integer", "minimum": low, "maximum": high}
@@ -89,9 +72,7 @@ Time = Annotated[
     BeforeValidator(_time),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-24T09:30:00.000+07:00"]}),
 ]
-Status = Annotated[str, AfterValidator(_known_status), WithJsonSchema({"type": "string", "enum": list(STATUSES)})]
 Word = Annotated[str, Field(min_length=1, max_length=WORD_LENGTH)]
-EventId = Annotated[str, Field(min_length=1, max_length=EVENT_ID_LENGTH), AfterValidator(_own_event_id)]
 
 
 class Strict(BaseModel):
@@ -136,59 +117,3 @@ class NewOrder(Strict):
         }
         check_order(message)
         return message
-
-
-class NewStatus(Strict):
-    """A courier's update of one order. latitude and longitude: both or none."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"status": "picked_up", "courier": "jne", "event_id": "jne-8841-3"}]}
-    )
-
-    status: Status
-    event_id: EventId | None = Field(None, description="unique per order, the de-duplication key; assigned when absent")
-    occurred_at: Time | None = Field(None, description="the courier's clock; now when absent")
-    courier: Word | None = Field(None, description="the token's `courier` when absent")
-    substatus: Annotated[str, Field(max_length=WORD_LENGTH)] | None = None
-    note: Annotated[str, Field(max_length=NOTE_LENGTH)] | None = None
-    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
-    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
-    eta: Time | None = None
-
-    def message(self, id_order: int, event_id: str, courier: str, now: int) -> Message:
-        """The CourierStatusUpdate; raises `Invalid`. `now` in milliseconds."""
-        message = {
-            "event_id": event_id,
-            "id_order": id_order,
-            "status": self.status,
-            "occurred_at": now if self.occurred_at is None else self.occurred_at,
-            "courier": courier,
-            "substatus": self.substatus,
-            "note": self.note,
-            "latitude": self.latitude,
-            "longitude": self.longitude,
-            "eta": self.eta,
-        }
-        check_update(message)
-        return message
-
-
-class BatchedStatus(NewStatus):
-    """A courier's update in a batch: it names its order."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"id_order": "183926749237248001", "status": "delivered", "courier": "jne"}]}
-    )
-
-    id_order: IdOrder
-
-
-class StatusBatch(Strict):
-    """1 to 500 updates. Each is judged by itself; one order's are sent in the order they have here."""
-
-    # Validated one by one, so that a bad one does not refuse the good ones beside it.
-    updates: list[SkipValidation[BatchedStatus]] = Field(min_length=1, max_length=BATCH_MAX)
-
-    def items(self) -> list[Any]:
-        """The updates as they came, not validated."""
-        return list(self.updates)

@@ -29,6 +29,7 @@ LINK_ENDED = ProblemType("link-ended", 410, "This share link has ended")
 TOO_LARGE = ProblemType("too-large", 413, "The body is larger than 1 MiB")
 NOT_JSON_TYPE = ProblemType("unsupported-media-type", 415, "The body must be application/json")
 VALIDATION = ProblemType("validation", 422, "Some fields are not valid")
+UNKNOWN_STATUS = ProblemType("unknown-status", 422, "The carrier's code is in no mapping: not a status that is known")
 KEY_REUSED = ProblemType("idempotency-key-reused", 422, "The Idempotency-Key is that of another request")
 TOO_MANY = ProblemType("too-many", 429, "Too many at once")
 HEAD_TOO_LARGE = ProblemType("head-too-large", 431, "Request line and headers are larger than 64 KiB")
@@ -50,6 +51,7 @@ ALL = (
     TOO_LARGE,
     NOT_JSON_TYPE,
     VALIDATION,
+    UNKNOWN_STATUS,
     KEY_REUSED,
     TOO_MANY,
     HEAD_TOO_LARGE,

@@ -9,6 +9,7 @@ from api.intake import Record
 from api.services import Services
 from api.trace import traceparent_of
 from streams import messages, topics
+from streams.carrier_codes import Carriers
 from streams.codec import Codec
 from streams.messages import Message
 
@@ -20,15 +21,16 @@ _updates = Codec("CourierStatusUpdate")
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a request gives to each of its records: the time it came (ms), its trace, who sent it."""
+    """What a request gives to each of its records: its time (ms), its trace, who sent it, in whose words."""
 
     now: int
     traceparent: bytes | None
     caller: Caller
+    carriers: Carriers
 
     @classmethod
     def of(cls, request: Request, services: Services, caller: Caller) -> "Context":
-        return cls(services.clock(), traceparent_of(request.headers.get("traceparent")), caller)
+        return cls(services.clock(), traceparent_of(request.headers.get("traceparent")), caller, services.carriers)
 
 
 def order_record(message: Message, context: Context) -> Record:

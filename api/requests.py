@@ -16,6 +16,7 @@ from api.problem_types import NOT_JSON, NOT_JSON_TYPE, TOO_LARGE
 from api.problems import Problem
 from streams import metrics
 
+JSON = "application/json"
 MAX_BODY = 1024 * 1024
 LONG_LIVED = frozenset({STREAM})
 
@@ -23,7 +24,7 @@ LONG_LIVED = frozenset({STREAM})
 class Json(Response):
     """A JSON answer, by orjson."""
 
-    media_type = "application/json"
+    media_type = JSON
 
     def render(self, content: Any) -> bytes:
         return orjson.dumps(content)
@@ -107,21 +108,35 @@ class JsonRequest(Request):
             raise Problem(NOT_JSON, str(error)) from error
 
 
+def media_type_of(request: Request) -> str:
+    """The content type without its parameters, in lower case; empty without one."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def not_json(request: Request) -> Problem:
+    """415, and what came instead."""
+    media_type = media_type_of(request)
+    return Problem(NOT_JSON_TYPE, f"not {media_type}" if media_type else "")
+
+
 class JsonRoute(APIRoute):
     """A route that takes JSON, and nothing else."""
 
     async def admit(self, request: Request) -> None:
         """Raises a Problem for whom not even the body is read. Nobody, here."""
 
+    def opened(self, request: Request) -> JsonRequest:
+        """The request, to be read as its content type says. Raises a Problem for one that is not taken."""
+        if media_type_of(request) != JSON:
+            raise not_json(request)
+        return JsonRequest(request.scope, request.receive)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def checked(request: Request) -> Response:
             await self.admit(request)
-            media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if media_type != "application/json":
-                raise Problem(NOT_JSON_TYPE, f"not {media_type}" if media_type else "")
-            return await handle(JsonRequest(request.scope, request.receive))
+            return await handle(self.opened(request))
 
         return checked
 

@@ -13,6 +13,8 @@ from api.intake import Intake
 from api.shares import ShareLinks
 from api.snowflake import Ids, NodeLease
 from api.store import Store
+from streams import carrier_files
+from streams.carrier_codes import Carriers
 from streams.settings import Settings
 from tables.cassandra_orders import CassandraOrders
 
@@ -34,18 +36,20 @@ class Services:
     once: Once
     identity: Identity
     shares: ShareLinks
+    carriers: Carriers
     clock: Callable[[], int]
 
     @classmethod
     def of(cls, settings: Settings) -> "Services":
-        """All of them, nothing connected yet."""
+        """All of them, nothing connected yet. Raises `BadMapping` of a file of couriers' codes."""
         store = Store(lambda: CassandraOrders.connect(settings))
         lease = NodeLease(store.orders)
         intake = Intake(settings)
         once = Once(intake, store.orders, settings.produce_timeout)
         identity = Identity(settings, wall_clock, store.orders)
         shares = ShareLinks(settings.jwt_secret, settings.jwt_previous_secret, lambda: wall_clock() // 1000)
-        return cls(settings, intake, store, lease, Ids(lease), once, identity, shares, wall_clock)
+        carriers = carrier_files.load(settings.carriers_dir)
+        return cls(settings, intake, store, lease, Ids(lease), once, identity, shares, carriers, wall_clock)
 
     @property
     def failed(self) -> bool:

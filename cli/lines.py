@@ -1,7 +1,8 @@
 """Orders and updates from CSV and JSON lines of one's own: pure readers that give items, and bad lines as values.
 
 The columns are the fields of OrderPlaced and CourierStatusUpdate (DESIGN, section 3) by their names; an empty cell is
-an absent field. A line with a `status` is an update, any other an order. docs/cli.md says it for users.
+an absent field. A line with a `status` or a carrier's code is an update, any other an order. docs/cli.md says it for
+users.
 """
 
 import csv
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cli.publish import Item
-from streams.messages import TIME_FIELDS, Invalid, Message, check_order, check_update, parse_time
+from streams.carrier_codes import Carriers, UnknownCode, UnknownVocabulary, written
+from streams.messages import TIME_FIELDS, Message, check_order, check_update, parse_time
 
 ORDER_FIELDS = (
     "id_order",
@@ -37,7 +39,8 @@ UPDATE_FIELDS = (
     "longitude",
     "eta",
 )
-COLUMNS = frozenset(ORDER_FIELDS + UPDATE_FIELDS)
+CODE_FIELDS = ("carrier_code.vocabulary", "carrier_code.code", "carrier_code.subcode")
+COLUMNS = frozenset(ORDER_FIELDS + UPDATE_FIELDS + CODE_FIELDS)
 INTEGERS = frozenset({"id_order", "id_user", "id_produk", "harga", "jumlah", "total_harga"})
 NUMBERS = frozenset({"latitude", "longitude"})
 REQUIRED_ORDER = ("id_order", "id_user", "id_produk", "harga", "jumlah")
@@ -86,30 +89,33 @@ def _row(source: str, header: list[str], cells: list[str]) -> dict[str, str] | B
     return dict(zip(header, cells, strict=True))
 
 
-def read_csv(path: Path, now: int) -> Iterator[Item | Bad]:
+def read_csv(path: Path, now: int, carriers: Carriers) -> Iterator[Item | Bad]:
     """The items of a CSV file. Raises `NotRead` when its columns are not those of the messages."""
     header = csv_header(path)
     unknown = [name for name in header if name not in COLUMNS]
     if unknown or "id_order" not in header:
         raise NotRead(f"{path}: " + (f"no such column: {', '.join(unknown)}" if unknown else "no column id_order"))
-    return _csv_items(path, now)
+    return _csv_items(path, now, carriers)
 
 
-def _csv_items(path: Path, now: int) -> Iterator[Item | Bad]:
+def _csv_items(path: Path, now: int, carriers: Carriers) -> Iterator[Item | Bad]:
     for number, row in csv_rows(path):
         source = f"{path.name}:{number}"
-        yield row if isinstance(row, Bad) else item({k: v for k, v in row.items() if v != ""}, source, now)
+        if isinstance(row, Bad):
+            yield row
+        else:
+            yield item({k: v for k, v in row.items() if v != ""}, source, now, carriers)
 
 
-def read_json(path: Path, now: int) -> Iterator[Item | Bad]:
+def read_json(path: Path, now: int, carriers: Carriers) -> Iterator[Item | Bad]:
     """The items of a file of JSON lines; an empty line is none."""
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
-                yield _json_item(line, f"{path.name}:{number}", now)
+                yield _json_item(line, f"{path.name}:{number}", now, carriers)
 
 
-def _json_item(line: bytes, source: str, now: int) -> Item | Bad:
+def _json_item(line: bytes, source: str, now: int, carriers: Carriers) -> Item | Bad:
     try:
         value = json.loads(line.decode())
     except UnicodeDecodeError:
@@ -118,18 +124,25 @@ def _json_item(line: bytes, source: str, now: int) -> Item | Bad:
         return Bad(source, f"no JSON: {error}")
     if not isinstance(value, dict):
         return Bad(source, "not a JSON object")
-    return item({name: v for name, v in value.items() if v is not None}, source, now)
+    code = value.pop("carrier_code", None)
+    if isinstance(code, dict):
+        value |= {f"carrier_code.{name}": str(v) if type(v) is int else v for name, v in code.items()}
+    elif code is not None:
+        return Bad(source, "carrier_code: not a JSON object")
+    return item({name: v for name, v in value.items() if v is not None}, source, now, carriers)
 
 
-def item(fields: Mapping[str, Any], source: str, now: int) -> Item | Bad:
+def item(fields: Mapping[str, Any], source: str, now: int, carriers: Carriers) -> Item | Bad:
     """The message that a line says: fields as text or as JSON values, absent ones not there."""
-    is_order = "status" not in fields
+    is_order = not {"status", *CODE_FIELDS} & fields.keys()
     try:
-        message = _order(fields, now) if is_order else _update(fields)
+        message = _order(fields, now) if is_order else _update(fields, carriers)
         (check_order if is_order else check_update)(message)
-    except Invalid as error:
-        return Bad(source, str(error))
-    except ValueError as error:
+    except UnknownCode as error:
+        return Bad(source, f"carrier_code.code: {str(error)!r} is not known")
+    except UnknownVocabulary as error:
+        return Bad(source, f"carrier_code.vocabulary: {error}")
+    except ValueError as error:  # also what makes a message invalid
         return Bad(source, str(error))
     return Item(is_order, message, source)
 
@@ -140,11 +153,25 @@ def _order(fields: Mapping[str, Any], now: int) -> Message:
     return {name: values.get(name, defaults.get(name)) for name in ORDER_FIELDS}
 
 
-def _update(fields: Mapping[str, Any]) -> Message:
-    values = _values(fields, UPDATE_FIELDS, REQUIRED_UPDATE)
+def _update(fields: Mapping[str, Any], carriers: Carriers) -> Message:
+    in_theirs = bool(fields.keys() & CODE_FIELDS)
+    required = REQUIRED_UPDATE if not in_theirs else ("id_order", "carrier_code.code", "occurred_at", "courier")
+    values = _values(fields, UPDATE_FIELDS + CODE_FIELDS, required)
+    said = _translated(values, carriers) if in_theirs else values["status"]
     # Of the content, so that a file loaded twice gives duplicates.
-    values.setdefault("event_id", f"{values['status'][:40]}-{values['occurred_at']}")
+    values.setdefault("event_id", f"{said[:40]}-{values['occurred_at']}")
     return {name: values.get(name) for name in UPDATE_FIELDS}
+
+
+def _translated(values: Message, carriers: Carriers) -> str:
+    """Gives the values the status that their carrier's code means; the code as it is written."""
+    if "status" in values:
+        raise ValueError("status: carrier_code is in its place: one of both")
+    code, subcode = values["carrier_code.code"], values.get("carrier_code.subcode")
+    values["status"] = carriers.status(values.get("carrier_code.vocabulary") or values["courier"], code, subcode)
+    said = written(code, subcode)
+    values.setdefault("substatus", said)
+    return said
 
 
 def _values(fields: Mapping[str, Any], known: Iterable[str], required: Iterable[str]) -> Message:

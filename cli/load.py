@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.carriers import known
 from cli.edge import Failed, now_ms, run, settings
 from cli.via import Via, sink_for
 
 if TYPE_CHECKING:
     from cli.lines import Bad
     from cli.publish import Item, Sink
+    from streams.carrier_codes import Carriers
 
 JSON_LINES = frozenset({".jsonl", ".ndjson", ".json"})
 TOLD = 20  # bad lines; the others are counted
@@ -25,15 +27,16 @@ def load(
 ) -> None:
     """Send orders and status events from files.
 
-    A line with a `status` is an update, any other an order; the columns are the messages' fields. Bad lines are told
-    and left out; then the exit code is 1. Loading a file again changes nothing: the pipeline finds duplicates.
+    A line with a `status` or a `carrier_code.code` is an update, any other an order; the columns are the messages'
+    fields. Bad lines are told and left out; then the exit code is 1. Loading a file again changes nothing: the pipeline
+    finds duplicates.
     """
     from cli.lines import NotRead
     from cli.show import report
 
     using = settings()
     try:
-        items, length = _items(_paths(files), now_ms())
+        items, length = _items(_paths(files), now_ms(), known(using.carriers_dir))
     except (NotRead, OSError) as error:
         raise Failed(str(error), 2) from error
     sink = sink_for(using, via, "load", url)
@@ -75,7 +78,7 @@ def _paths(files: list[Path]) -> list[Path]:
     return chosen
 
 
-def _items(paths: list[Path], now: int) -> "tuple[Iterator[Item | Bad], int]":
+def _items(paths: list[Path], now: int, carriers: "Carriers") -> "tuple[Iterator[Item | Bad], int]":
     """What the files say, the Olist files last since they belong together; and about how many lines these are."""
     from cli import lines, olist
 
@@ -83,7 +86,7 @@ def _items(paths: list[Path], now: int) -> "tuple[Iterator[Item | Bad], int]":
     own = [path for path in paths if path.suffix in JSON_LINES or not together.add(path)]
     # A file of the data set that is not needed is no mistake.
     own = [path for path in own if not path.name.startswith("olist_")]
-    readers = [(lines.read_json if path.suffix in JSON_LINES else lines.read_csv)(path, now) for path in own]
+    readers = [(lines.read_json if path.suffix in JSON_LINES else lines.read_csv)(path, now, carriers) for path in own]
     if together != olist.Files():
         readers.append(olist.read(together))
     return chain.from_iterable(readers), sum(_length(path) for path in [*own, *together.orders])

@@ -45,6 +45,14 @@ class Invalid(ValueError):
         self.reason, self.field, self.detail = reason, field, detail
 
 
+class UnknownStatus(Invalid):
+    """An update whose status is none of ours: a courier's own word, perhaps."""
+
+    def __init__(self, courier: str, status: str) -> None:
+        super().__init__(Reason.UNKNOWN_STATUS, "status", repr(status[:WORD_LENGTH]))
+        self.courier, self.status = courier, status
+
+
 def _within(message: Mapping[str, Any], field: str, low: int, high: int) -> None:
     value = message[field]
     if value is not None and not low <= value <= high:
@@ -74,7 +82,7 @@ def check_order(message: Mapping[str, Any]) -> None:
 def check_update(message: Mapping[str, Any]) -> None:
     """Raises `Invalid` unless the CourierStatusUpdate is within the ranges of DESIGN section 3."""
     if message["status"] not in _KNOWN:
-        raise Invalid(Reason.UNKNOWN_STATUS, "status", repr(message["status"][:WORD_LENGTH]))
+        raise UnknownStatus(message["courier"], message["status"])
     _length(message, "event_id", 1, EVENT_ID_LENGTH)
     if message["event_id"] == PLACED_EVENT_ID:
         raise Invalid(Reason.INVALID_FIELD, "event_id", f"{PLACED_EVENT_ID!r} is the order's own")

@@ -33,6 +33,11 @@ ACCEPTED = Counter("lacak_accepted_total", "Records that Kafka has on all in-syn
 KEY_REQUESTS = Counter("lacak_api_key_requests_total", "Requests with an API key", ["id", "name"])
 IDEMPOTENT = Counter("lacak_idempotent_requests_total", "POSTs with an Idempotency-Key", ["outcome"])
 
+# Both, through streams/unknown_codes.py, which bounds the labels
+UNKNOWN_CODES = Counter(
+    "lacak_unknown_codes_total", "Couriers' words that are no status, and that no mapping knows", ["courier", "code"]
+)
+
 # Live push
 CONNECTIONS = Tallies("lacak_live_connections", "Open live connections", ["transport"], gauge=True)
 PUSHED = Tallies("lacak_live_pushed_total", "Frames written", ["transport", "type"])

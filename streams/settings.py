@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     jwt_audience: str = Field("lacak", description="the `aud` a token must have")
     jwt_leeway: int = Field(5, description="how far clocks may differ")
     allowed_origins: str = Field("", description="comma-separated; the server's own origin is always allowed")
+    carriers_dir: str = Field(
+        "", description="mappings of couriers' codes of your own; each before a shipped one of its name"
+    )
     secure_cookies: bool = Field(False, description="mark lacak_live Secure: set it wherever there is TLS")
 
     # Live push

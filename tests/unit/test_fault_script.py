@@ -8,9 +8,11 @@ from itertools import islice
 
 import pytest
 
-from api.models import BatchedStatus, NewOrder
+from api.models import NewOrder
+from api.update_models import BatchedStatus
 from faults.garbage import BAD_BODIES
 from faults.script import ORDERS, UPDATES, WATCHED, Input, Script
+from streams.carrier_codes import Carriers
 from streams.codec import Codec, Undecodable, UnknownSchema
 from streams.messages import Invalid, check_order, check_update
 from streams.order import TERMINAL, TRANSITIONS
@@ -121,7 +123,11 @@ def test_what_rest_is_told_is_what_it_puts_on_the_topic() -> None:
 def _given(topic: str, body: dict[str, object]) -> dict[str, object]:
     """What the API itself adds to a body; none of it may get into the message."""
     taken = {"id_order": int(str(body["id_order"])), "now": 0}
-    return taken if topic == ORDERS else taken | {"event_id": body["event_id"], "courier": body["courier"]}
+    return (
+        taken
+        if topic == ORDERS
+        else taken | {"event_id": body["event_id"], "courier": body["courier"], "carriers": Carriers([])}
+    )
 
 
 def test_a_misrouted_record_lies_where_its_key_does_not_belong() -> None:

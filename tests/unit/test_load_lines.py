@@ -8,9 +8,11 @@ import pytest
 
 from cli.lines import Bad, NotRead, read_csv, read_json
 from cli.publish import Item
+from streams import carrier_files
 from streams.messages import parse_time
 
 NOW = parse_time("2026-05-01T00:00:00Z")
+CARRIERS = carrier_files.load()
 ORDER: dict[str, Any] = {"id_order": "9007199254740993", "id_user": 42, "id_produk": 7, "harga": 15000, "jumlah": 2}
 UPDATE: dict[str, Any] = {
     "id_order": 9007199254740993,
@@ -23,13 +25,13 @@ UPDATE: dict[str, Any] = {
 def from_json(tmp_path: Path, *lines: dict[str, Any] | bytes) -> list[Item | Bad]:
     path = tmp_path / "own.jsonl"
     path.write_bytes(b"\n".join(line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines))
-    return list(read_json(path, NOW))
+    return list(read_json(path, NOW, CARRIERS))
 
 
 def from_csv(tmp_path: Path, text: str | bytes) -> list[Item | Bad]:
     path = tmp_path / "own.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return list(read_csv(path, NOW))
+    return list(read_csv(path, NOW, CARRIERS))
 
 
 def only(items: list[Item | Bad]) -> Item:
@@ -129,3 +131,39 @@ def test_a_csv_file_with_other_columns_is_not_read_at_all(tmp_path: Path) -> Non
         from_csv(tmp_path, "id_order,colour\n1,red\n")
     with pytest.raises(NotRead, match="no column id_order"):
         from_csv(tmp_path, "")
+
+
+THEIRS: dict[str, Any] = {name: value for name, value in UPDATE.items() if name != "status"}
+
+
+def test_a_line_may_be_in_a_carriers_own_words(tmp_path: Path) -> None:
+    code = {"vocabulary": "aftership", "code": "Exception", "subcode": "Exception_010"}
+    item = only(from_json(tmp_path, THEIRS | {"carrier_code": code}))
+    assert not item.is_order
+    assert (item.message["status"], item.message["substatus"]) == ("returning", "Exception/Exception_010")
+    own = only(from_json(tmp_path, THEIRS | {"courier": "kiriminaja", "carrier_code": {"code": 200}, "substatus": "x"}))
+    assert (own.message["status"], own.message["substatus"]) == ("delivered", "x")
+    in_csv = only(
+        from_csv(
+            tmp_path,
+            "id_order,occurred_at,courier,carrier_code.vocabulary,carrier_code.code,carrier_code.subcode\n"
+            "5,2026-05-01T09:00:00+07:00,jne,aftership,Exception,Exception_010\n",
+        )
+    )
+    assert {**in_csv.message, "id_order": item.message["id_order"]} == item.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"carrier_code": {"code": "Gone", "vocabulary": "aftership"}}, "carrier_code.code: 'Gone' is not known"),
+        ({"carrier_code": {"code": "D01"}}, "carrier_code.vocabulary: 'jne' is none of aftership"),
+        ({"carrier_code": {"code": "Delivered", "vocabulary": "aftership"}, "status": "lost"}, "one of both"),
+        ({"carrier_code": {"vocabulary": "aftership"}}, "missing: carrier_code.code"),
+        ({"carrier_code": {"code": "Delivered", "color": "x"}}, "no such field: carrier_code.color"),
+        ({"carrier_code": "Delivered"}, "carrier_code: not a JSON object"),
+    ],
+)
+def test_a_code_that_is_not_known_makes_a_bad_line(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
+    (bad,) = from_json(tmp_path, THEIRS | changes)
+    assert isinstance(bad, Bad) and why in bad.why

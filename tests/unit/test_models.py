@@ -9,16 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.models import BatchedStatus, IdOrder, NewOrder, NewStatus, Strict, Time
+from api.models import IdOrder, NewOrder, Strict, Time
 from api.problem_types import ALL, URN
 from api.problems import field_name
 from api.trace import traceparent_of
+from api.update_models import BatchedStatus, NewStatus
+from streams import carrier_files
+from streams.carrier_codes import UnknownCode, UnknownVocabulary
 from streams.codec import Codec
 from streams.messages import Invalid, check_order, check_update, parse_time
 from streams.order import STATUSES
 
 DOCS = Path(__file__).parents[2] / "docs"
 NOW = 1_760_000_000_000
+CARRIERS = carrier_files.load()
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -48,8 +52,8 @@ def test_an_order_that_is_taken_is_one_that_kafka_and_the_worker_take(body: dict
 @given(bodies(NewStatus, status="delivered"))
 def test_an_update_that_is_taken_is_one_that_kafka_and_the_worker_take(body: dict[str, Any]) -> None:
     try:
-        message = NewStatus.model_validate(body).message(1, "e", "jne", NOW)
-    except (pydantic.ValidationError, Invalid):
+        message = NewStatus.model_validate(body).message(1, "e", "jne", NOW, CARRIERS)
+    except (pydantic.ValidationError, Invalid, UnknownVocabulary, UnknownCode):
         return
     check_update(message)
     assert Codec("CourierStatusUpdate").decode(Codec("CourierStatusUpdate").encode(message)) == message
