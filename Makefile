@@ -44,9 +44,11 @@ conformance: .venv/ready ## our WebSocket protocol before Autobahn's cases, and 
 	PYTHONPATH=. $(BIN)/python tests/conformance/autobahn.py
 	FUZZ_INPUTS=34000 $(PYTEST) tests/unit/test_rfc6455.py
 
-soak: .venv/ready tools ## 5,000 live clients, cut at random, while their gateways are killed and restarted: none misses anything
+soak: .venv/ready tools ## 5,000 live clients while gateways are killed, mixed load while APIs are: nobody misses, and nothing is lost
 	$(BIN)/python tests/soak/soak.py
 	$(BIN)/python tests/soak/rolling.py
+	$(BIN)/python tests/soak/restarts.py
+	$(BIN)/python tests/soak/retries.py
 
 check: .venv/ready ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check .

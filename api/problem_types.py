@@ -24,6 +24,7 @@ UNAUTHENTICATED = ProblemType("unauthenticated", 401, "A valid bearer token is n
 FORBIDDEN = ProblemType("forbidden", 403, "The token does not allow this")
 NOT_FOUND = ProblemType("not-found", 404, "There is no such thing, or not for this caller")
 METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "This resource has no such method")
+REQUEST_TIMEOUT = ProblemType("request-timeout", 408, "The request did not come to its end in time")
 IN_PROGRESS = ProblemType("in-progress", 409, "A request with this Idempotency-Key is still being worked on: try again")
 LINK_ENDED = ProblemType("link-ended", 410, "This share link has ended")
 TOO_LARGE = ProblemType("too-large", 413, "The body is larger than 1 MiB")
@@ -34,10 +35,12 @@ KEY_REUSED = ProblemType("idempotency-key-reused", 422, "The Idempotency-Key is 
 TOO_MANY = ProblemType("too-many", 429, "Too many at once")
 HEAD_TOO_LARGE = ProblemType("head-too-large", 431, "Request line and headers are larger than 64 KiB")
 INTERNAL = ProblemType("internal", 500, "We failed; it is logged")
+NO_ANSWER = ProblemType("no-answer", 502, "It is not known whether this was done: send it again")
 NOT_TAKEN = ProblemType("not-taken", 503, "Kafka did not confirm the record in time: send it again")
 STORE_AWAY = ProblemType("store-away", 503, "Orders cannot be read at the moment: try again")
 NO_IDS = ProblemType("no-ids", 503, "No id can be assigned at the moment: try again, or send one")
 UNAVAILABLE = ProblemType("unavailable", 503, "Not at the moment: try again")
+LATE_ANSWER = ProblemType("late-answer", 504, "It is not known whether this was done: send it again")
 
 ALL = (
     NOT_JSON,
@@ -46,6 +49,7 @@ ALL = (
     FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
+    REQUEST_TIMEOUT,
     IN_PROGRESS,
     LINK_ENDED,
     TOO_LARGE,
@@ -56,8 +60,10 @@ ALL = (
     TOO_MANY,
     HEAD_TOO_LARGE,
     INTERNAL,
+    NO_ANSWER,
     NOT_TAKEN,
     STORE_AWAY,
     NO_IDS,
     UNAVAILABLE,
+    LATE_ANSWER,
 )

@@ -1,5 +1,6 @@
 """What every request passes: the body's bound, the count and the time, and JSON bodies read safely."""
 
+import re
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -14,10 +15,11 @@ from api.access import caller_of
 from api.live.paths import STREAM
 from api.problem_types import NOT_JSON, NOT_JSON_TYPE, TOO_LARGE
 from api.problems import Problem
-from streams import metrics
+from streams import log, metrics
 
 JSON = "application/json"
 MAX_BODY = 1024 * 1024
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 LONG_LIVED = frozenset({STREAM})
 
 
@@ -62,7 +64,8 @@ def _content_length(scope: Scope) -> int:
 
 
 class Measure:
-    """Counts and times requests under their route's template, so that ids in paths make no new series."""
+    """Counts and times requests under their route's template, so that ids in paths make no new series; log lines tell
+    which request they are about."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -71,6 +74,7 @@ class Measure:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        log.about(request_id=_request_id(scope))
         started, status = time.perf_counter(), 500
 
         async def watched(message: Message) -> None:
@@ -86,6 +90,12 @@ class Measure:
             metrics.REQUESTS.labels(_method(scope["method"]), route, status).inc()
             if route not in LONG_LIVED:
                 metrics.REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
+
+
+def _request_id(scope: Scope) -> str | None:
+    """What a gateway in front calls this request, where it is fit for a log."""
+    value = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+    return value.decode() if REQUEST_ID.fullmatch(value) else None
 
 
 def _method(method: str) -> str:

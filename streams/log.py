@@ -41,3 +41,9 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """The logger of one module: `log.info("event", field=value)`."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+def about(**fields: str | None) -> None:
+    """What all lines of this task say besides, from now on; None: no more."""
+    structlog.contextvars.unbind_contextvars(*(name for name, value in fields.items() if value is None))
+    structlog.contextvars.bind_contextvars(**{name: value for name, value in fields.items() if value is not None})

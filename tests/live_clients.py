@@ -120,7 +120,7 @@ def _named(frame: Frame) -> tuple[int, int]:
 
 @asynccontextmanager
 async def websocket(rest: Rest, tail: str = "", headers: dict[str, str] | None = None, **options: Any) -> Any:
-    url = f"ws://{rest.settings.http_host}:{rest.settings.http_port}/v1/live{tail}"
+    url = f"{str(rest.client.base_url).replace('http', 'ws', 1)}/v1/live{tail}"
     options = {"subprotocols": ["lacak.v1"], "compression": None, "close_timeout": 1, **options}
     async with connect(url, additional_headers=headers or {}, **options) as socket:
         yield Client((json.loads(text) async for text in socket), socket)

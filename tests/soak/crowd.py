@@ -5,8 +5,9 @@ A client of the tests' own, without Lacak's code: sockets, the few frames of RFC
 
 import asyncio
 import random
+import ssl
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -32,14 +33,13 @@ class Customer:
 
     async def live(self) -> None:
         """Connects for ever; cancelled at the end."""
-        loop = asyncio.get_running_loop()
         while True:
             port = random.choice(self.crowd.ports)
             self._asked, self._shown = self.cursor, False
             kind = WebSocket if self.transport == "websocket" else Stream
             link = kind(self)
             try:
-                await loop.create_connection(lambda: link, "127.0.0.1", port)  # noqa: B023 - it is called at once
+                await self.crowd.connect(lambda: link, port)  # noqa: B023 - it is called at once
             except OSError:
                 self.crowd.count["away"] += 1
                 await asyncio.sleep(REFUSED_SECONDS * random.random())
@@ -170,15 +170,21 @@ class Stream(Link):
 
 class Crowd:
     """All customers; `count` of what happened, `faults` by kind with a sentence each, `opened` when connections were
-    let in (by the loop's clock)."""
+    let in (by the loop's clock). With `tls` they come by TLS, to localhost."""
 
-    def __init__(self, ports: Sequence[int], tokens: dict[int, str]) -> None:
-        self.ports, self.count = ports, Counter[str]()
+    def __init__(self, ports: Sequence[int], tokens: dict[int, str], tls: ssl.SSLContext | None = None) -> None:
+        self.ports, self.count, self._tls = ports, Counter[str](), tls
         self.opened: list[float] = []
         self.faults: dict[str, list[str]] = {"gaps": [], "reversals": [], "lost": []}
         kinds = ("websocket", "sse")
         self.customers = [Customer(self, user, token, kinds[n % 2]) for n, (user, token) in enumerate(tokens.items())]
         self._tasks: list[asyncio.Task[None]] = []
+
+    async def connect(self, make: Callable[[], asyncio.Protocol], port: int) -> None:
+        """Opens a connection; raises OSError."""
+        name = "localhost" if self._tls else None
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(make, "127.0.0.1", port, ssl=self._tls, server_hostname=name)
 
     def fault(self, kind: str, sentence: str) -> None:
         self.faults[kind].append(sentence)

@@ -97,7 +97,7 @@ def place(settings: Settings, size: Size) -> None:
         for user in size.users
     )
     topics_reader.write(settings, "orders", orders)
-    until(lambda: len(versions(settings)) == size.clients, 120, "all orders are placed")
+    until(lambda: set(size.users) <= versions(settings).keys(), 120, "all orders are placed")
 
 
 def versions(settings: Settings) -> dict[int, int]:

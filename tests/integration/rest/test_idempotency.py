@@ -2,20 +2,19 @@
 
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+import retries
 import topics_reader
 from api import idempotency
 from api.auth import ORDERS_WRITE, STATUS_WRITE
 from fresh import fresh_settings
-from processes import Process, until
 from rest import Rest, fields, problem
-from stack import Servers, free_ports
+from stack import Servers
 from streams.codec import Codec
 from streams.messages import rfc3339
 from tables.cassandra_orders import CassandraOrders
@@ -167,48 +166,8 @@ def hold(api: Rest, one: Hold) -> None:
 def test_orders_that_are_sent_until_they_are_answered_are_placed_once_though_the_api_is_killed(
     servers: Servers, tmp_path: Path
 ) -> None:
-    """Each three times, by clients that try again whatever happens; the API is killed -9 all the while."""
-    settings = fresh_settings(
-        servers, tmp_path, http_host="127.0.0.1", http_port=free_ports("127.0.0.1", 1)[0], produce_timeout=1.0
-    )
-    kills = 2
-    with (
-        Process("api", settings) as api,
-        httpx.Client(base_url=f"http://127.0.0.1:{settings.http_port}", timeout=30) as client,
-        ThreadPoolExecutor(12) as clients,
-    ):
-        rest = Rest(settings, client)
-
-        def sent(number: int) -> str:
-            answers = [insisted(rest, f"k-{number}", {**ORDER, "id_user": number}) for _ in range(3)]
-            assert len(set(answers)) == 1, answers
-            return answers[0]
-
-        answered = [clients.submit(sent, number) for number in range(ORDERS)]
-        for kill in range(kills):
-            until(lambda share=(kill + 1) / (kills + 1): sum(one.done() for one in answered) > ORDERS * share, 120)
-            api.kill9()
-            api.start()
-        ids = [one.result() for one in answered]
-        placed = topics_reader.read(settings, "orders")
-    assert len(set(ids)) == ORDERS
-    assert {(one.key() or b"").decode() for one in placed} == set(ids), "and no other was placed"
-
-
-ORDERS = 300
-
-
-def insisted(api: Rest, key: str, body: dict[str, Any]) -> str:
-    """The id of an order that is sent until it is taken."""
-    end = time.monotonic() + 120
-    while time.monotonic() < end:
-        try:
-            answer = post(api, key, body)
-        except httpx.TransportError:
-            time.sleep(0.2)
-            continue
-        if answer.status_code == 202:
-            return str(answer.json()["id_order"])
-        assert answer.status_code in (409, 503), answer.text
-        time.sleep(0.3)
-    raise AssertionError(f"{key} was not taken")
+    """The soak of tests/soak/retries.py, short."""
+    told = retries.story(fresh_settings(servers, tmp_path), orders=300, kills=2)
+    assert all(len(set(answers)) == 1 for answers in told.answered)
+    assert len(told.ids) == 300
+    assert told.placed == told.ids, "and no other was placed"
