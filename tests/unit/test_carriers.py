@@ -39,20 +39,11 @@ ENDS: dict[str, dict[str, set[str]]] = {
         "cancelled": {"cancelled", "courier_not_found", "courierNotFound"},
     },
     "epcis": {
-        "delivered": {"accepting", "receiving"},
+        "delivered": {"accepting"},
         "returned": {"accepting/returned", "receiving/returned"},
     },
     "kiriminaja": {"delivered": {"200"}, "returned": {"400"}, "cancelled": {"300", "302"}},
     "lionparcel": {"cancelled": {"CSTCNC", "ADMCNC"}},
-    "ninjavan": {
-        "delivered": {
-            "Delivered, Received by Customer",
-            "Delivered, Left at Doorstep",
-            "Delivered, Collected by Customer",
-        },
-        "returned": {"Returned to Sender"},
-        "cancelled": {"Cancelled"},
-    },
     "shopify": {"delivered": {"DELIVERED", "PICKED_UP"}},
 }
 
@@ -103,7 +94,6 @@ def ends(vocabulary: Vocabulary) -> dict[str, set[str]]:
         ("epcis", "https://ref.gs1.org/cbv/BizStep-receiving", "https://ref.gs1.org/cbv/Disp-returned", "returned"),
         ("biteship", "droppingOff", None, "out_for_delivery"),
         ("kiriminaja", "152", None, "attempt_failed"),
-        ("ninjavan", "On Vehicle for Delivery", None, "out_for_delivery"),
     ],
 )
 def test_a_code_is_understood_as_its_carrier_writes_it(
