@@ -19,14 +19,14 @@ from typing import Any
 import faust
 import prometheus_client
 import uvloop
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from agents.batches import Handler, transport
 from agents.consumer_thread import REBALANCE_SECONDS
 from streams import log as logs
 from streams.garbage import settle
-from streams.kafka import check_partitions
+from streams.kafka import admin, check_group, check_partitions
 from streams.log import get
 from streams.settings import Settings
 from streams.topics import DAY_MS
@@ -50,6 +50,7 @@ def make_app(settings: Settings, group: str, topics: Sequence[str], handler: Han
     app = faust.App(
         settings.topic(group),
         broker=[f"kafka://{host}" for host in settings.kafka_bootstrap.split(",")],
+        broker_credentials=credentials(settings),
         id_format="{id}",
         version=1,
         autodiscover=False,
@@ -84,22 +85,31 @@ def make_app(settings: Settings, group: str, topics: Sequence[str], handler: Han
     return app
 
 
+def credentials(settings: Settings) -> faust.auth.Credentials | None:
+    """What Faust hands to its clients: the same as streams/kafka.py's to the others."""
+    login = settings.kafka_login
+    if login.username:
+        return faust.SASLCredentials(
+            username=login.username,
+            password=login.secret(),
+            mechanism=settings.kafka_mechanism,
+            ssl_context=login.context(),
+        )
+    return faust.SSLCredentials(login.context()) if login.tls else None
+
+
 async def ensure_changelog(settings: Settings, topic: str) -> None:
     """Makes a table's changelog when it is not there; `topic` is its name on this Kafka.
 
     Raises `TopicsDiffer` when it is not co-partitioned with the keyed topics.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
-    await admin.start()
-    try:
-        if topic not in await admin.list_topics():
+    async with admin(settings, "lacak-worker") as asking:
+        if topic not in await asking.list_topics():
             new = NewTopic(topic, settings.partitions, settings.replication, topic_configs=_CHANGELOG)
-            for name, code, *_ in (await admin.create_topics([new])).topic_errors:
+            for name, code, *_ in (await asking.create_topics([new])).topic_errors:
                 if code and code != TopicAlreadyExistsError.errno:
                     raise for_code(code)(name)
-        await check_partitions(admin, settings, [topic])
-    finally:
-        await admin.close()
+        await check_partitions(asking, settings, [topic])
 
 
 async def until_kafka(action: Callable[[], Awaitable[bool]], waiting_for: str) -> None:
@@ -116,20 +126,16 @@ async def until_kafka(action: Callable[[], Awaitable[bool]], waiting_for: str) -
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-async def topics_are_there(settings: Settings, topics: Sequence[str]) -> bool:
+async def topics_are_there(settings: Settings, group: str, topics: Sequence[str]) -> bool:
     """Whether Kafka has these topics (names on this Kafka): Faust only logs a missing one.
 
-    Raises `TopicsDiffer` when one has other partitions than the settings say: keys would go astray.
+    Raises `TopicsDiffer` when one has other partitions than the settings say: keys would go astray;
+    TopicAuthorizationFailedError or GroupAuthorizationFailedError when this process may not use one, or the group.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap)
-    try:
-        await admin.start()
-        if not set(topics) <= set(await admin.list_topics()):
-            return False
-        await check_partitions(admin, settings, topics)
-        return True
-    finally:
-        await admin.close()
+    async with admin(settings, "lacak-worker") as asking:
+        await check_group(asking, settings.topic(group))
+        await check_partitions(asking, settings, topics)
+        return set(topics) <= set(await asking.list_topics())
 
 
 class DirectoryTaken(Exception):
@@ -150,7 +156,7 @@ def own_directory(path: Path, stack: AsyncExitStack) -> Path:
     return path
 
 
-def run(settings: Settings, name: str, topics: Sequence[str], metrics_port: int, build: Build) -> None:
+def run(settings: Settings, name: str, group: str, topics: Sequence[str], metrics_port: int, build: Build) -> None:
     """Runs a worker until SIGTERM or SIGINT. Raises SystemExit(1) when it crashed: nothing unfinished is acknowledged.
 
     Waits for Kafka and for `topics`, then calls `build`; what that enters in the stack is closed after the app stopped.
@@ -160,12 +166,14 @@ def run(settings: Settings, name: str, topics: Sequence[str], metrics_port: int,
         for library in ("faust", "mode", "aiokafka"):
             logging.getLogger(library).setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        crashed = runner.run(_run(settings, name, topics, metrics_port, build))
+        crashed = runner.run(_run(settings, name, group, topics, metrics_port, build))
     if crashed:
         sys.exit(1)
 
 
-async def _run(settings: Settings, name: str, topics: Sequence[str], metrics_port: int, build: Build) -> bool:
+async def _run(
+    settings: Settings, name: str, group: str, topics: Sequence[str], metrics_port: int, build: Build
+) -> bool:
     stop = asyncio.Event()
 
     def asked_to_stop() -> None:
@@ -179,7 +187,7 @@ async def _run(settings: Settings, name: str, topics: Sequence[str], metrics_por
         stack.callback(thread.join)
         stack.callback(server.server_close)
         stack.callback(server.shutdown)
-        preparing = asyncio.ensure_future(_prepared(settings, topics, build, stack))
+        preparing = asyncio.ensure_future(_prepared(settings, group, topics, build, stack))
         await _first(preparing, stop.wait())
         if not preparing.done():
             preparing.cancel()
@@ -192,8 +200,10 @@ async def _run(settings: Settings, name: str, topics: Sequence[str], metrics_por
         return crashed
 
 
-async def _prepared(settings: Settings, topics: Sequence[str], build: Build, stack: AsyncExitStack) -> faust.App:
-    await until_kafka(lambda: topics_are_there(settings, topics), f"topics {', '.join(topics)}: `lacak topics`")
+async def _prepared(
+    settings: Settings, group: str, topics: Sequence[str], build: Build, stack: AsyncExitStack
+) -> faust.App:
+    await until_kafka(lambda: topics_are_there(settings, group, topics), f"topics {', '.join(topics)}: `lacak topics`")
     return await build(stack)
 
 

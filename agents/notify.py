@@ -155,4 +155,4 @@ def main(settings: Settings) -> None:
         return app
 
     needed = [changed, settings.topic(topics.NOTIFICATIONS.name)]
-    run(settings, "notify", needed, settings.notify_metrics_port, build)
+    run(settings, "notify", NOTIFY_GROUP, needed, settings.notify_metrics_port, build)

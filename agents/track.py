@@ -183,4 +183,4 @@ def main(settings: Settings) -> None:
         return make_app(settings, topics.TRACK_GROUP, tracker.topics, tracker, directory)
 
     inputs = [settings.topic(kind) for kind in Kind]
-    run(settings, "track", inputs, settings.track_metrics_port, build)
+    run(settings, "track", topics.TRACK_GROUP, inputs, settings.track_metrics_port, build)

@@ -148,26 +148,32 @@ class Intake:
 
     async def _open(self) -> AIOKafkaProducer | None:
         """A started producer that knows both topics, or None when Kafka or a topic is not there."""
-        producer = kafka.producer(self._settings, "lacak-api", linger_ms=LINGER_MS)
+        producer: AIOKafkaProducer | None = None
         try:
+            producer = kafka.producer(self._settings, "lacak-api", linger_ms=LINGER_MS)
             async with asyncio.timeout(self._settings.kafka_request_timeout):
                 await producer.start()
                 await self._find_topics(producer)
         except (KafkaError, OSError, TimeoutError) as error:
             _log.warning("kafka_away", bootstrap=self._settings.kafka_bootstrap, error=repr(error))
             metrics.RETRIES.labels("kafka").inc()
-            await kafka.close(producer)
+            if producer is not None:
+                await kafka.close(producer)
             return None
         except asyncio.CancelledError:
-            await kafka.close(producer)
+            if producer is not None:
+                await kafka.close(producer)
             raise
         _log.info("kafka_connected", bootstrap=self._settings.kafka_bootstrap)
         return producer
 
     async def _find_topics(self, producer: AIOKafkaProducer) -> None:
-        """Raises UnknownTopicOrPartitionError unless both topics are there."""
+        """Raises UnknownTopicOrPartitionError unless both topics are there, TopicAuthorizationFailedError where this
+        process may not use one."""
         for name in (self._settings.topic(topic.name) for topic in (topics.ORDERS, topics.UPDATES)):
             await producer.client.add_topic(name)
+            if name in producer.client.cluster.unauthorized_topics:
+                raise kafka.not_allowed(name)
             if not producer.client.cluster.partitions_for_topic(name):
                 raise UnknownTopicOrPartitionError(f"there is no topic {name}; run `lacak topics`")
 

@@ -34,8 +34,13 @@ def settings() -> Settings:
     except ValidationError as error:
         # What only follows from another value that is wrong would be noise.
         own = [e for e in error.errors() if e["type"] != "default_factory_not_called"]
-        wrong = "; ".join(f"LACAK_{str(e['loc'][0]).upper()}: {e['msg']}" for e in own)
+        wrong = "; ".join(f"LACAK_{str(e['loc'][0]).upper()}: {e['msg']}" if e["loc"] else _own_words(e) for e in own)
         raise Failed(wrong, 2) from error
+
+
+def _own_words(error: Any) -> str:
+    """What a rule over several settings says: it names them itself."""
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def now_ms() -> int:
@@ -48,7 +53,7 @@ def run(work: Coroutine[Any, Any, T], using: Settings) -> T:
     from aiokafka.errors import KafkaError
 
     from streams.kafka import TopicsDiffer
-    from tables.orders import StoreUnavailable
+    from tables.orders import StoreRefused, StoreUnavailable
 
     _silence()
     try:
@@ -63,6 +68,8 @@ def run(work: Coroutine[Any, Any, T], using: Settings) -> T:
         raise Failed(str(error)) from error
     except KafkaError as error:
         raise Failed(kafka_away(using, error)) from error
+    except StoreRefused as error:
+        raise Failed(str(error)) from error
     except StoreUnavailable as error:
         where = f"{using.cassandra_hosts}:{using.cassandra_port}"
         raise Failed(f"Cassandra at {where} does not serve: {_short(error)}") from error
@@ -100,8 +107,25 @@ def _silence() -> None:
 
 def kafka_away(using: Settings, error: Exception) -> str:
     """One line about a Kafka error: which server, what it said, what to do."""
-    from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
+    from aiokafka.errors import (
+        ClusterAuthorizationFailedError,
+        GroupAuthorizationFailedError,
+        KafkaConnectionError,
+        TopicAuthorizationFailedError,
+        UnknownTopicOrPartitionError,
+    )
 
+    from streams.kafka_refusal import KafkaRefused
+
+    if isinstance(error, KafkaRefused):
+        return str(error.args[0])
+    if isinstance(
+        error, TopicAuthorizationFailedError | GroupAuthorizationFailedError | ClusterAuthorizationFailedError
+    ):
+        who = using.kafka_username or "a client without a user name"
+        return (
+            f"Kafka at {using.kafka_bootstrap} does not let {who} do this ({_short(error)}); see `lacak grants kafka`"
+        )
     if isinstance(error, UnknownTopicOrPartitionError):
         return f"Kafka at {using.kafka_bootstrap} has no such topic ({_short(error)}); `lacak topics` makes them"
     if isinstance(error, KafkaConnectionError):

@@ -6,11 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaTimeoutError, for_code
 
 from agents import lenient
-from streams.kafka import MAX_REQUEST
+from streams import kafka
 from streams.settings import Settings
 
 FETCH_MS = 500
@@ -20,14 +19,8 @@ FETCH_MS = 500
 async def reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer in no group, with nothing assigned. It reads what the workers read, whatever headers are called."""
     lenient.install()
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap,
-        client_id="lacak-cli",
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=MAX_REQUEST,
-        request_timeout_ms=int(settings.kafka_request_timeout * 1000),
+    consumer = kafka.consumer(
+        settings, "lacak-cli", auto_offset_reset="earliest", max_partition_fetch_bytes=kafka.MAX_REQUEST
     )
     try:
         await consumer.start()
@@ -36,20 +29,9 @@ async def reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-@asynccontextmanager
-async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """The admin client."""
-    client = AIOKafkaAdminClient(bootstrap_servers=settings.kafka_bootstrap, client_id="lacak-cli")
-    try:
-        await client.start()
-        yield client
-    finally:
-        await client.close()
-
-
 async def partitions(settings: Settings, topic: str) -> list[TopicPartition]:
     """The partitions of a topic, by number. Raises a KafkaError when it is not there."""
-    async with admin(settings) as client:
+    async with kafka.admin(settings, "lacak-cli") as client:
         (described,) = await client.describe_topics([topic])
     if described["error_code"]:
         raise for_code(described["error_code"])(topic)

@@ -2,8 +2,8 @@
 
 from aiokafka import TopicPartition
 
-from cli.logs import admin, partitions, reader, record_at
-from streams import topics
+from cli.logs import partitions, reader, record_at
+from streams import kafka, topics
 from streams.settings import Settings
 
 
@@ -25,6 +25,6 @@ async def read_until(settings: Settings, now: int) -> dict[int, int]:
 
 
 async def _committed(settings: Settings) -> dict[TopicPartition, int]:
-    async with admin(settings) as client:
+    async with kafka.admin(settings, "lacak-cli") as client:
         offsets = await client.list_consumer_group_offsets(settings.topic(topics.TRACK_GROUP))
     return {each: meta.offset for each, meta in offsets.items()}

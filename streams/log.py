@@ -23,6 +23,7 @@ def set_up(level: str, json: bool) -> None:
         )
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_one_line)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
@@ -35,6 +36,15 @@ def set_up(level: str, json: bool) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+def _one_line(record: logging.LogRecord) -> bool:
+    """The driver's stack traces of its tries to connect, in one line: whoever called is told, and logs what it means.
+    aiokafka tells of each connection that it has shown its password on."""
+    if record.name.startswith("cassandra") and record.exc_info and record.exc_info[1]:
+        record.msg, record.args = f"{record.getMessage()} {record.exc_info[1]}", None
+        record.exc_info = record.exc_text = None
+    return not (record.name == "aiokafka.conn" and record.levelno < logging.WARNING)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

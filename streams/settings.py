@@ -5,9 +5,12 @@ Settings are read at the edge (`cli/`), and handed in from there.
 """
 
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.login import Login
 
 
 class Settings(BaseSettings):
@@ -33,6 +36,19 @@ class Settings(BaseSettings):
     produce_timeout: float = Field(5.0, gt=0, description="after which the API answers 503")
     kafka_request_timeout: float = Field(15.0, gt=0, description="of one request to a broker")
 
+    kafka_security: Literal["plaintext", "tls", "sasl_plaintext", "sasl_tls"] = Field(
+        "plaintext", description="plaintext, tls, sasl_plaintext or sasl_tls: encrypted or not, with a password or not"
+    )
+    kafka_ca: Path | None = Field(None, description="PEM: who signs the brokers' certificates; else the system's list")
+    kafka_certificate: Path | None = Field(None, description="PEM: our own certificate, where brokers ask for one")
+    kafka_key: Path | None = Field(None, description="PEM: its key")
+    kafka_username: str = Field("", description="of this process: each service has its own")
+    kafka_password: SecretStr = Field(SecretStr(""), description="its password")
+    kafka_password_file: Path | None = Field(None, description="or the file that holds it, as secrets are mounted")
+    kafka_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = Field(
+        "SCRAM-SHA-512", description="SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN: how the password is shown"
+    )
+
     # Cassandra
     cassandra_hosts: str = Field(
         default_factory=lambda known: str(known["local_host"]),
@@ -48,6 +64,14 @@ class Settings(BaseSettings):
     cassandra_datacenter: str = Field("datacenter1", description="the local one, whose quorum is asked")
     cassandra_replication: int = Field(1, ge=1, description="replication factor in that datacenter")
     cassandra_request_timeout: float = Field(8.0, gt=0, description="of one statement")
+    cassandra_tls: bool = Field(False, description="encrypt, and check the nodes' certificates")
+    cassandra_ca: Path | None = Field(None, description="PEM: who signs them; else the system's list")
+    cassandra_tls_name: str = Field("", description="the name that all of them carry; else each its node's address")
+    cassandra_certificate: Path | None = Field(None, description="PEM: our own certificate, where nodes ask for one")
+    cassandra_key: Path | None = Field(None, description="PEM: its key")
+    cassandra_username: str = Field("", description="the role of this process: each service has its own")
+    cassandra_password: SecretStr = Field(SecretStr(""), description="its password")
+    cassandra_password_file: Path | None = Field(None, description="or the file that holds it")
     retention_days: int = Field(90, ge=1, description="an order's rows live so long after placed_at")
 
     # Workers
@@ -108,6 +132,51 @@ class Settings(BaseSettings):
 
     log_json: bool = Field(False, description="one JSON object a line instead of text")
     log_level: str = Field("info", description="debug, info, warning or error")
+
+    @property
+    def kafka_login(self) -> Login:
+        """How this process shows itself to Kafka."""
+        return Login(
+            server="KAFKA",
+            tls=self.kafka_security in ("tls", "sasl_tls"),
+            how=f"LACAK_KAFKA_SECURITY={self.kafka_security}",
+            ca=self.kafka_ca,
+            certificate=self.kafka_certificate,
+            key=self.kafka_key,
+            username=self.kafka_username,
+            password=self.kafka_password,
+            password_file=self.kafka_password_file,
+        )
+
+    @property
+    def cassandra_login(self) -> Login:
+        """How this process shows itself to Cassandra."""
+        return Login(
+            server="CASSANDRA",
+            tls=self.cassandra_tls,
+            how="LACAK_CASSANDRA_TLS=false",
+            ca=self.cassandra_ca,
+            certificate=self.cassandra_certificate,
+            key=self.cassandra_key,
+            username=self.cassandra_username,
+            password=self.cassandra_password,
+            password_file=self.cassandra_password_file,
+            tls_name=self.cassandra_tls_name,
+        )
+
+    @model_validator(mode="after")
+    def _logins_are_whole(self) -> Self:
+        """What is missing is told before anything starts, and not by a server that refuses us later."""
+        sasl = self.kafka_security.startswith("sasl_")
+        if sasl and not self.kafka_username:
+            raise ValueError(f"LACAK_KAFKA_SECURITY={self.kafka_security} needs a LACAK_KAFKA_USERNAME and a password")
+        if self.kafka_username and not sasl:
+            raise ValueError(f"LACAK_KAFKA_USERNAME is set, and LACAK_KAFKA_SECURITY={self.kafka_security} shows none")
+        if sasl and self.kafka_mechanism == "PLAIN" and self.kafka_security != "sasl_tls":
+            raise ValueError("LACAK_KAFKA_MECHANISM=PLAIN shows the password to all: only with sasl_tls")
+        if problem := self.kafka_login.problem() or self.cassandra_login.problem():
+            raise ValueError(problem)
+        return self
 
     def topic(self, name: str) -> str:
         """The topic or group `name` as it is called on this Kafka."""

@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cassandra import ConsistencyLevel, OperationTimedOut, RequestExecutionException, UnresolvableContactPoints
+from cassandra import (
+    ConsistencyLevel,
+    OperationTimedOut,
+    RequestExecutionException,
+    Unauthorized,
+    UnresolvableContactPoints,
+)
+from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
 from cassandra.connection import ConnectionBusy, ConnectionException
 from cassandra.policies import (
@@ -19,8 +26,10 @@ from cassandra.protocol import RequestExecutionException as ErrorOfServer
 from cassandra.protocol import ServerError
 from cassandra.query import tuple_factory
 
+from streams.login import Login
 from streams.settings import Settings
-from tables.orders import StoreUnavailable
+from tables.cassandra_refusal import why_refused
+from tables.orders import StoreRefused, StoreUnavailable
 
 LEASE_PROFILE = "lease"
 _HEARTBEAT = 2  # s between them, and for an answer: a frozen node is noticed in 4 s
@@ -60,7 +69,12 @@ def _next_host(retry_num: int) -> tuple[int, None]:
 
 
 def store_error(error: BaseException) -> BaseException:
-    """StoreUnavailable for what a driver raises when Cassandra is away; the error itself where we are wrong."""
+    """StoreUnavailable for what a driver raises when Cassandra is away, StoreRefused when it does not want us; the
+    error itself where we are wrong."""
+    if refusal := why_refused(error):
+        refused = StoreRefused(refusal)
+        refused.__cause__ = error
+        return refused
     if isinstance(error, UNAVAILABLE):
         unavailable = StoreUnavailable(f"{type(error).__name__}: {error}")
         unavailable.__cause__ = error
@@ -73,12 +87,26 @@ def translated() -> Iterator[None]:
     """Raises what the driver raises in the block as `store_error` has it."""
     try:
         yield
-    except UNAVAILABLE as error:
+    except (*UNAVAILABLE, Unauthorized) as error:
         raise store_error(error) from error
 
 
+def _identity(login: Login) -> dict[str, Any]:
+    """Who we are, and whom we trust."""
+    try:
+        return {
+            "auth_provider": PlainTextAuthProvider(login.username, login.secret()) if login.username else None,
+            "ssl_context": login.context(),
+            "ssl_options": {"server_hostname": login.tls_name} if login.tls_name else None,
+        }
+    except OSError as error:
+        raise StoreRefused(f"what we show to Cassandra cannot be read: {error}") from error
+
+
 def build_cluster(settings: Settings) -> Cluster:
-    """The driver's cluster object, not connected yet. An answer takes `cassandra_request_timeout` at most."""
+    """The driver's cluster object, not connected yet. An answer takes `cassandra_request_timeout` at most.
+
+    Raises StoreRefused when a file of ours is gone."""
     balancing = TokenAwarePolicy(DCAwareRoundRobinPolicy(local_dc=settings.cassandra_datacenter))
     common = {
         "load_balancing_policy": balancing,
@@ -92,6 +120,7 @@ def build_cluster(settings: Settings) -> Cluster:
     lease = ExecutionProfile(retry_policy=FallthroughRetryPolicy(), **common)
     return Cluster(
         contact_points=[host.strip() for host in settings.cassandra_hosts.split(",")],
+        **_identity(settings.cassandra_login),
         port=settings.cassandra_port,
         execution_profiles={EXEC_PROFILE_DEFAULT: default, LEASE_PROFILE: lease},
         protocol_version=4,  # 5 adds checksums, which the driver works out in Python

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from cassandra import RequestValidationException
+from cassandra import RequestValidationException, Unauthorized
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ResultSet, Session
 from cassandra.query import PreparedStatement, Statement
 
@@ -130,6 +130,8 @@ def _connect(cluster: Cluster, texts: dict[str, str]) -> tuple[Session, dict[str
         session.use_client_timestamp = False  # every statement that needs one brings its own
         try:
             return session, {name: _prepare(session, text) for name, text in texts.items()}
+        except Unauthorized:
+            raise
         except RequestValidationException as error:
             raise StoreUnavailable(f"the tables are not as they should be; run `lacak migrate`: {error}") from error
 

@@ -26,6 +26,10 @@ class StoreUnavailable(Exception):
     """Cassandra did not answer: whether a write took place is not known. Try again."""
 
 
+class StoreRefused(StoreUnavailable):
+    """Cassandra does not know us, or does not let us: it says why. Try again when somebody has put it right."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredOrder:
     """An order with all its rows, in the order of the log (`rows[0]` is `placed`)."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aiokafka.errors import KafkaError
 from cassandra.cluster import Cluster
+from pydantic import SecretStr
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 import stack
@@ -66,5 +67,12 @@ def drop(settings: Settings) -> None:
 
 def environment(settings: Settings) -> dict[str, str]:
     """What a child process needs to have the same settings."""
-    values = {f"LACAK_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    values = {f"LACAK_{name.upper()}": _text(value) for name, value in settings.model_dump().items()}
     return {**os.environ, **values}
+
+
+def _text(value: object) -> str:
+    """As a variable of the environment has it; an empty one counts as absent."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return "" if value is None else str(value)

@@ -77,14 +77,7 @@ class ChangesConsumer:
         """One consumer's life: until something goes wrong."""
         topic = await self._look()
         partitions = [TopicPartition(self._topic, number) for number in range(topic.partitions)]
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._settings.kafka_bootstrap,
-            client_id="lacak-live",
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="none",
-            request_timeout_ms=int(self._settings.kafka_request_timeout * 1000),
-        )
+        consumer = kafka.consumer(self._settings, "lacak-live", auto_offset_reset="none")
         try:
             await consumer.start()
             consumer.assign(partitions)
@@ -192,6 +185,8 @@ class ChangesConsumer:
             async with asyncio.timeout(CHECK_SECONDS):
                 await bare.bootstrap()
                 await bare.set_topics([self._topic])
+                if self._topic in bare.cluster.unauthorized_topics:
+                    raise kafka.not_allowed(self._topic)
                 found = await incarnations(bare, [self._topic])
         finally:
             await bare.close()

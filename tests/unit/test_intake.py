@@ -23,7 +23,7 @@ class Producer:
         self.client = SimpleNamespace(
             add_topic=self._at_once,
             force_metadata_update=self._at_once,
-            cluster=SimpleNamespace(partitions_for_topic=lambda _: {0}),
+            cluster=SimpleNamespace(partitions_for_topic=lambda _: {0}, unauthorized_topics=set()),
         )
 
     async def _at_once(self, *_: Any) -> bool:
