@@ -1,10 +1,12 @@
 """Writes the pages that are made from code: `python docs/generate.py` (tests fail when a page is older than its code)."""
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from streams.order import STATUSES, TERMINAL, TRANSITIONS, WAY
 from streams.settings import Settings
+from tables.access import GROUPS, SERVICES, TABLES, TOPICS, Operations, Service
 
 DOCS = Path(__file__).parent
 
@@ -51,7 +53,7 @@ def settings() -> str:
     """Every setting."""
     usual = Settings.model_construct()  # the defaults alone: no environment, no .env
     rows = [
-        f"| `LACAK_{name.upper()}` | {f'`{value}`' if (value := getattr(usual, name)) != '' else ''} "
+        f"| `LACAK_{name.upper()}` | {f'`{value}`' if str(value := getattr(usual, name)) not in ('', 'None') else ''} "
         f"| {field.description or ''} |"
         for name, field in Settings.model_fields.items()
     ]
@@ -66,7 +68,54 @@ to start none of its own; the [local stack](../deploy/local/README.md) has a few
 """
 
 
-PAGES = {"lifecycle.md": lifecycle, "settings.md": settings}
+def access() -> str:
+    """Who may do what inside."""
+    return f"""# Who may do what at Kafka and Cassandra
+
+Made from `tables/access.py` by `docs/generate.py`. What is not here is refused; `tests/e2e/test_secure.py` tries it, for each service. How the users are made, and
+their secrets changed, is told in [security.md](security.md#inside-kafka-and-cassandra).
+
+A service's user is called `lacak-` and its name (with `LACAK_TOPIC_PREFIX` before it), at Kafka as at Cassandra. Whoever may read or write a topic may describe it.
+
+{_services()}
+
+## Topics
+
+{_matrix("topic", TOPICS, lambda service: service.topics)}
+
+## Groups
+
+{_matrix("group", GROUPS, lambda service: service.groups)}
+
+`data` may be in any group whose name begins with its user's.
+
+## Tables
+
+{_matrix("table", TABLES, lambda service: service.tables)}
+
+`deploy` may also CREATE and ALTER in the keyspace. A service without a table has no role at Cassandra at all.
+"""
+
+
+def _services() -> str:
+    rows = [f"| `{service.name}` | {service.what} |" for service in SERVICES.values()]
+    return "\n".join(["| service | |", "|---|---|", *rows])
+
+
+def _matrix(thing: str, names: Sequence[str], of: Callable[[Service], Operations]) -> str:
+    """A row a thing: who may do what with it."""
+    rows = [
+        f"| `{name}` | "
+        + " · ".join(
+            f"`{each.name}` {', '.join(of(each)[name]).lower()}" for each in SERVICES.values() if name in of(each)
+        )
+        + " |"
+        for name in names
+    ]
+    return "\n".join([f"| {thing} | who |", "|---|---|", *rows])
+
+
+PAGES = {"lifecycle.md": lifecycle, "settings.md": settings, "access.md": access}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

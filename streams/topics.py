@@ -42,6 +42,7 @@ ALL = (ORDERS, UPDATES, CHANGED, REJECTED, NOTIFICATIONS)
 
 TRACK_GROUP = "lacak-track"
 NOTIFY_GROUP = "lacak-notify"
+NOTIFY_CHANGELOG = f"{NOTIFY_GROUP}-users-changelog"  # of its table (tables/users.py), as Faust calls it
 
 
 @lru_cache(maxsize=65_536)

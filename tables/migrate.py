@@ -74,20 +74,22 @@ def _migrate(settings: Settings, files: list[Migration]) -> list[str]:
     with translated(), build_cluster(settings) as cluster:
         session = cluster.connect()
         session.default_fetch_size = None
-        _make_keyspace(session, settings)
+        make_keyspace(session, settings)
         if not _pending(session, files):
             return []
         with _lock(session) as owner:
             return [_apply(session, file, owner) for file in _pending(session, files)]
 
 
-def _make_keyspace(session: Session, settings: Settings) -> None:
+def make_keyspace(session: Session, settings: Settings) -> None:
+    """Makes the keyspace unless it is there: not everybody who brings its tables up to date may do that. Uses it."""
     keyspace = settings.cassandra_keyspace
     replication = f"'{settings.cassandra_datacenter}': {settings.cassandra_replication}"
-    session.execute(
-        f"CREATE KEYSPACE IF NOT EXISTS {keyspace} "
-        f"WITH replication = {{'class': 'NetworkTopologyStrategy', {replication}}}"
-    )
+    if keyspace not in session.cluster.metadata.keyspaces:
+        session.execute(
+            f"CREATE KEYSPACE IF NOT EXISTS {keyspace} "
+            f"WITH replication = {{'class': 'NetworkTopologyStrategy', {replication}}}"
+        )
     _agree(session, keyspace)
     session.set_keyspace(keyspace)
     # This table holds the lock, so nothing guards its making: two nodes that make it at once must give it one id.
