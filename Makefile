@@ -71,6 +71,7 @@ bench-push: .venv/ready ## what a live connection costs the gateway
 
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi
+	@if [ -x $(BIN)/python ] && [ -d .lacak/secure ]; then LACAK_LOCAL_SECURE=1 $(STACK) down; fi
 	@if [ -x $(BIN)/python ] && [ -d .lacak/cluster ]; then $(BIN)/python -m deploy.local.cluster down; fi
 	rm -rf build *.so api/*.so api/live/*.so streams/*.so .lacak .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis clients/js/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -31,6 +31,8 @@ class Config:
     jit: int = FIRST_COMPILER
     """Of the servers' JVMs (TieredStopAtLevel). With the first compiler they start fastest; under a load that lasts,
     six servers on two cores need both."""
+    secure: bool = False
+    """TLS, passwords and least rights inside, too: deploy/local/secure.py."""
     kafka_elsewhere: str = ""
     """Bootstrap servers of a Kafka that is not ours: none is started."""
     cassandra_elsewhere: str = ""
@@ -61,8 +63,10 @@ def read_config(variables: Mapping[str, str]) -> Config:
     def port(name: str, default: int) -> int:
         return int(text(name, str(default)))
 
+    secure = text("LOCAL_SECURE").lower() in ("1", "true", "yes")
     return Config(
-        folder=Path(text("LOCAL_DIR", ".lacak")).absolute(),
+        folder=Path(text("LOCAL_DIR", ".lacak/secure" if secure else ".lacak")).absolute(),
+        secure=secure,
         cache=cache_folder(variables),
         host=text("LOCAL_HOST", Config.host),
         kafka_port=port("LOCAL_KAFKA_PORT", Config.kafka_port),

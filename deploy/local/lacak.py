@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from deploy.local import secure
 from deploy.local.config import Config, reachable
 from deploy.local.processes import Process
 from deploy.local.ready import http_answers
@@ -17,13 +18,15 @@ LACAK = Path(sys.executable).with_name("lacak")
 SIMULATE = ["simulate", "--forever", "--orders", "60", "--rate", "10"]
 
 
-def environment(config: Config) -> dict[str, str]:
-    """What Lacak's processes need to know of this stack; the rest they read themselves."""
+def environment(config: Config, service: str) -> dict[str, str]:
+    """What a process needs to know of this stack, and where that is secure, who it is; the rest it reads itself."""
     values = {"LACAK_LOCAL_STACK": "true", "LACAK_LOCAL_DIR": str(config.folder)}
     if not config.kafka_elsewhere:
         values["LACAK_KAFKA_BOOTSTRAP"] = f"{config.host}:{config.kafka_port}"
     if not config.cassandra_elsewhere:
         values |= {"LACAK_CASSANDRA_HOSTS": config.host, "LACAK_CASSANDRA_PORT": str(config.cassandra_port)}
+    if config.secure:
+        values |= secure.variables(config, service)
     # Nobody waits at this gateway for half a minute of polite goodbyes.
     usual = {"LACAK_DATA_DIR": str(config.folder / "data" / "faust"), "LACAK_DRAIN_SECONDS": "1"}
     return {**usual, **os.environ, **values}
@@ -45,21 +48,29 @@ def _serve(config: Config, name: str, host: str, port: int, path: str) -> Servic
         command=[str(LACAK), "serve", name],
         answers=partial(http_answers, reachable(host), port, path),
         listens=[(host, port)],
-        environment=environment(config),
+        environment=environment(config, name),
     )
 
 
 def set_up(config: Config, say: Callable[[str], None]) -> None:
-    """Schema and topics, side by side; both are idempotent. Raises StartFailed with the command's own words."""
+    """Schema and topics, and where the stack is secure, users and what they may do. Idempotent.
+
+    Raises StartFailed with the command's own words."""
+    if config.secure:
+        for kind in ("kafka", "cassandra"):
+            _run(config, secure.ADMIN, "grants", kind, "--passwords", str(secure.passwords(config)))
     with ThreadPoolExecutor() as threads:
-        list(threads.map(lambda command: _run(config, command), ("migrate", "topics")))
+        list(threads.map(lambda command: _run(config, "deploy", command), ("migrate", "topics")))
     say("schema and topics: there")
+    if config.secure:
+        _run(config, secure.ADMIN, "grants", "cassandra")
+        say(f"users and grants: there; to run a command as one: set -a; . {secure.env_file(config, 'ops')}; set +a")
 
 
-def _run(config: Config, command: str) -> None:
-    done = subprocess.run([LACAK, command], env=environment(config), capture_output=True, text=True)
+def _run(config: Config, service: str, *command: str) -> None:
+    done = subprocess.run([LACAK, *command], env=environment(config, service), capture_output=True, text=True)
     if done.returncode:
-        raise StartFailed(f"`lacak {command}` failed:\n{done.stdout}{done.stderr}")
+        raise StartFailed(f"`lacak {' '.join(command)}` failed:\n{done.stdout}{done.stderr}")
 
 
 def simulator(config: Config) -> Process:
@@ -69,4 +80,4 @@ def simulator(config: Config) -> Process:
 
 def start_simulator(config: Config) -> None:
     """Start the couriers with this terminal as theirs, but out of reach of its Ctrl-C, which is ours to handle."""
-    simulator(config).start([str(LACAK), *SIMULATE], environment(config), terminal=True)
+    simulator(config).start([str(LACAK), *SIMULATE], environment(config, "shop"), terminal=True)

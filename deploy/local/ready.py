@@ -4,7 +4,9 @@ import contextlib
 import errno
 import http.client
 import socket
+import ssl
 import struct
+from pathlib import Path
 
 TIMEOUT = 3.0
 
@@ -28,6 +30,37 @@ def cassandra_answers(host: str, port: int) -> bool:
             return _greet(connection) in (2, 3)
     except OSError:
         return False
+
+
+def kafka_greets(host: str, port: int, ca: Path) -> bool:
+    """Whether the broker speaks TLS and tells what it can (ApiVersions, version 0): all that it says to strangers."""
+    request = struct.pack(">hhih", 18, 0, 1, 5) + b"lacak"
+    try:
+        with _inside_tls(host, port, ca) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            answer = _read(connection, *struct.unpack(">i", _read(connection, 4)))
+    except OSError:
+        return False
+    return bool(struct.unpack_from(">h", answer, 4)[0] == 0)
+
+
+def cassandra_admits(host: str, port: int, ca: Path, user: str, password: str) -> bool:
+    """Whether the node speaks TLS and knows this user (AUTH_RESPONSE is answered by AUTH_SUCCESS)."""
+    shown = f"\0{user}\0{password}".encode()
+    try:
+        with _inside_tls(host, port, ca) as connection:
+            return _greet(connection) == 3 and _ask(connection, 15, struct.pack(">i", len(shown)) + shown) == 16
+    except OSError:
+        return False
+
+
+def _inside_tls(host: str, port: int, ca: Path) -> ssl.SSLSocket:
+    outside = socket.create_connection((host, port), TIMEOUT)
+    try:
+        return ssl.create_default_context(cafile=ca).wrap_socket(outside, server_hostname=host)
+    except OSError:
+        outside.close()
+        raise
 
 
 def cassandra_reads(host: str, port: int, replicas: int) -> bool:

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from string import Template
 
-from deploy.local import jars
+from deploy.local import jars, secure
 from deploy.local.config import HERE, Config
 from deploy.local.java import ensure_java
 from deploy.local.processes import Process
-from deploy.local.ready import cassandra_answers, kafka_answers
+from deploy.local.ready import cassandra_admits, cassandra_answers, kafka_answers, kafka_greets
 from deploy.local.services import Service, StartFailed
 
 PR_SET_TIMERSLACK = 29  # of prctl(2)
@@ -31,6 +31,8 @@ KAFKA_OF_THREE = {
     "FOLLOWER_BYTES": 65536,
     "FOLLOWER_WAIT": 100,
 }
+KAFKA_OPEN = {"CLIENT_PROTOCOL": "PLAINTEXT", "CONTROLLER_PROTOCOL": "PLAINTEXT"}
+KAFKA_SECURE = {"CLIENT_PROTOCOL": "SASL_SSL", "CONTROLLER_PROTOCOL": "SSL"}
 CASSANDRA_ALONE = {
     # It answers late rather than not at all.
     "REPLICA_TIMEOUT": "5000ms",
@@ -105,6 +107,8 @@ def local_servers(config: Config, variables: Mapping[str, str]) -> list[Service]
     wanted = [name for name, elsewhere in servers(config).items() if not elsewhere]
     if not wanted:
         return []
+    if config.secure:
+        secure.prepare(config)
     there = installed(wanted, config.cache, variables)
     return [MAKE[name](config, Place(name, 1, [config.host]), there) for name in wanted]
 
@@ -116,10 +120,20 @@ def servers(config: Config) -> dict[str, str]:
 
 def server_answers(config: Config) -> dict[str, Callable[[], bool]]:
     """For each server, the question whether it serves."""
-    return {
-        "kafka": partial(kafka_answers, config.host, config.kafka_port),
-        "cassandra": partial(cassandra_answers, config.host, config.cassandra_port),
-    }
+    return {"kafka": _kafka_serves(config, config.host), "cassandra": _cassandra_serves(config, config.host)}
+
+
+def _kafka_serves(config: Config, host: str) -> Callable[[], bool]:
+    if config.secure:
+        return partial(kafka_greets, host, config.kafka_port, secure.tls(config) / "ca.pem")
+    return partial(kafka_answers, host, config.kafka_port)
+
+
+def _cassandra_serves(config: Config, host: str) -> Callable[[], bool]:
+    if config.secure:
+        ca, admin = secure.tls(config) / "ca.pem", secure.CASSANDRA_ADMIN
+        return partial(cassandra_admits, host, config.cassandra_port, ca, admin, admin)
+    return partial(cassandra_answers, host, config.cassandra_port)
 
 
 def kafka(config: Config, place: Place, there: Installed) -> Service:
@@ -138,30 +152,37 @@ def kafka(config: Config, place: Place, there: Installed) -> Service:
         "DATA": data,
         "TMP": home / "tmp",
         "CONFIG": home,
+        "TLS": secure.tls(config),
         **(KAFKA_OF_THREE if len(place.hosts) > 1 else KAFKA_ALONE),
+        **(KAFKA_SECURE if config.secure else KAFKA_OPEN),
     }
     properties = str(home / "server.properties")
 
     def prepare() -> None:
-        fill_in("kafka", home, values)
+        admin = []
+        if config.secure:
+            password = secure.kafka_admin_password(config)
+            values["KAFKA_ADMIN_PASSWORD"] = password
+            admin = ["--add-scram", f"SCRAM-SHA-512=[name={secure.KAFKA_ADMIN},password={password}]"]
+        fill_in("kafka", home, values, config.secure)
         write_arguments(home / "kafka.args", home / "jvm.options", there.class_paths["kafka"])
         if not (data / "meta.properties").exists():
-            format_storage(there.java, home, data, cluster_id(config.folder / "data" / "kafka-id"))
+            format_storage(there.java, home, data, cluster_id(config.folder / "data" / "kafka-id"), admin)
 
     return Service(
         process=Process(place.name, config.folder),
         command=[str(there.java), f"@{home / 'kafka.args'}", "kafka.Kafka", properties],
-        answers=partial(kafka_answers, place.host, config.kafka_port),
+        answers=_kafka_serves(config, place.host),
         listens=[(place.host, config.kafka_port), (place.host, config.kafka_controller_port)],
         prepare=prepare,
     )
 
 
-def format_storage(java: Path, home: Path, data: Path, cluster: str) -> None:
+def format_storage(java: Path, home: Path, data: Path, cluster: str, more: Sequence[str]) -> None:
     """Give an empty data folder its cluster's id, as KRaft wants before the first start."""
     data.mkdir(parents=True, exist_ok=True)
     command = [str(java), f"@{home / 'kafka.args'}", "kafka.tools.StorageTool", "format"]
-    command += ["-t", cluster, "-c", str(home / "server.properties")]
+    command += ["-t", cluster, "-c", str(home / "server.properties"), *more]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise StartFailed(f"{data.name}: its storage in {data} could not be formatted:\n{done.stdout}{done.stderr}")
@@ -194,12 +215,13 @@ def cassandra(config: Config, place: Place, there: Installed) -> Service:
         "DATA": config.folder / "data" / place.name,
         "TMP": home / "tmp",
         "CONFIG": home,
+        "TLS": secure.tls(config),
         "JAMM": next(jar for jar in class_path if jar.name.startswith("jamm-")),
         **(CASSANDRA_OF_THREE if len(place.hosts) > 1 else CASSANDRA_ALONE),
     }
 
     def prepare() -> None:
-        fill_in("cassandra", home, values)
+        fill_in("cassandra", home, values, config.secure)
         (home / "triggers").mkdir(exist_ok=True)
         write_arguments(home / "cassandra.args", home / "jvm.options", class_path)
 
@@ -211,7 +233,7 @@ def cassandra(config: Config, place: Place, there: Installed) -> Service:
             f"@{home / 'cassandra.args'}",
             "org.apache.cassandra.service.CassandraDaemon",
         ],
-        answers=partial(cassandra_answers, place.host, config.cassandra_port),
+        answers=_cassandra_serves(config, place.host),
         listens=[(place.host, config.cassandra_port), (place.host, config.cassandra_storage_port)],
         prepare=prepare,
         grace=30,
@@ -235,12 +257,19 @@ MAKE: Mapping[str, Callable[[Config, Place, Installed], Service]] = {"kafka": ka
 """For each kind of server, what makes one of it a service."""
 
 
-def fill_in(server: str, home: Path, values: Mapping[str, object]) -> None:
-    """Write the server's configuration files with their ${...} filled in, and an empty folder for temporary files."""
+def fill_in(server: str, home: Path, values: Mapping[str, object], secured: bool) -> None:
+    """Write the server's configuration files with their ${...} filled in, and an empty folder for temporary files.
+
+    `secured`: with what is in the file of the same name with `.secure` behind it. Only the owner reads them: there may
+    be a password in them."""
     home.mkdir(parents=True, exist_ok=True)
     for source in (HERE / server).iterdir():
         if source.suffix in (".properties", ".options", ".yaml") or source.name == "logback.xml":
-            (home / source.name).write_text(Template(source.read_text()).substitute(values))
+            more = source.with_name(f"{source.name}.secure")
+            text = source.read_text() + (more.read_text() if secured and more.exists() else "")
+            filled = home / source.name
+            filled.touch(mode=0o600)
+            filled.write_text(Template(text).substitute(values))
     tmp = home / "tmp"
     tmp.mkdir(exist_ok=True)
     for left in tmp.iterdir():  # native libraries that a killed Java left behind

@@ -74,6 +74,8 @@ def up(config: Config, only: str | None = None) -> None:
         if ensure_secret(read_variables()):
             say("LACAK_JWT_SECRET: a new one is in .env")
         for name, elsewhere in servers(config).items():
+            if elsewhere and config.secure:
+                raise StartFailed(f"LACAK_LOCAL_SECURE is about servers of our own, and LACAK_… names {elsewhere}")
             if elsewhere:
                 say(f"{name}: not started, LACAK_… names {elsewhere}")
         start_all(local_servers(config, read_variables()), say)
