@@ -8,6 +8,7 @@ from fastapi.security.http import HTTPAuthorizationCredentials
 
 from api.auth import Authenticator, Caller
 from api.hs256 import InvalidToken
+from api.limits import Limits
 from api.problem_types import FORBIDDEN, NOT_FOUND, UNAUTHENTICATED, UNAVAILABLE
 from api.problems import Problem
 from api.refreshed import Away
@@ -35,6 +36,8 @@ async def caller_of(request: Request) -> Caller:
         raise Problem(UNAUTHENTICATED, str(error), headers={"WWW-Authenticate": INVALID_TOKEN}) from error
     except Away as error:
         raise Problem(UNAVAILABLE, "the keys that tokens are verified with cannot be had") from error
+    limits: Limits = request.app.state.limits
+    limits.check_caller(request.scope, caller)
     return caller
 
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api import event_docs, ingest, lifecycle, local, page, problems, queries, sharing, updates
 from api.health import health_routes
 from api.identity import Identity
+from api.limits import UNLIMITED, Limit, Limits
 from api.live.gateway import Gateway
 from api.live.routes import live_routes
 from api.registry import RegistryError, registry_routes
@@ -43,7 +44,7 @@ class App(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
-        problems.describe(document)
+        problems.describe(document, UNLIMITED)
         event_docs.describe(document)
         return document
 
@@ -58,7 +59,7 @@ def create_api(settings: Settings) -> App:
         yield
         await services.stop()
 
-    app = _app(services.identity, lifespan)
+    app = _app(services.limits, services.identity, lifespan)
     _add_api(app, settings, services)
     checks = {"kafka": lambda: services.intake.ready, **services.identity.checks}
     app.include_router(health_routes(checks, lambda: services.failed))
@@ -81,7 +82,7 @@ def create_gateway(settings: Settings) -> App:
         await identity.stop()
         await store.stop()
 
-    app = _app(identity, lifespan)
+    app = _app(Limits(settings), identity, lifespan)
     _add_live(app, gateway)
     checks = {"live": lambda: gateway.ready, **identity.checks}
     app.include_router(health_routes(checks, lambda: gateway.failed or store.failed or identity.failed))
@@ -101,7 +102,7 @@ def create_web(settings: Settings) -> App:
         await gateway.stop()
         await services.stop()
 
-    app = _app(services.identity, lifespan)
+    app = _app(services.limits, services.identity, lifespan)
     _add_api(app, settings, services)
     _add_live(app, gateway)
     checks = {"kafka": lambda: services.intake.ready, "live": lambda: gateway.ready, **services.identity.checks}
@@ -113,7 +114,7 @@ def create_web(settings: Settings) -> App:
 FACTORIES: dict[str, Callable[[Settings], App]] = {"api": create_api, "gateway": create_gateway, "web": create_web}
 
 
-def _app(identity: Identity, lifespan: Lifespan) -> App:
+def _app(limits: Limits, identity: Identity, lifespan: Lifespan) -> App:
     app = App(
         title="Lacak",
         summary=SUMMARY,
@@ -125,7 +126,9 @@ def _app(identity: Identity, lifespan: Lifespan) -> App:
         lifespan=lifespan,
     )
     app.state.authenticator = identity.authenticator
+    app.state.limits = limits
     app.add_middleware(BodyLimit)
+    app.add_middleware(Limit, limits=limits)
     app.add_middleware(Measure)
     problems.install(app)
     return app

@@ -12,9 +12,10 @@ import pydantic
 from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, WithJsonSchema, field_validator
 
+from api.intake_route import IntakeRoute
 from api.models import Time
 from api.problems import invalid
-from api.requests import JSON, CallersJsonRoute, JsonRequest, media_type_of, not_json
+from api.requests import JSON, JsonRequest, media_type_of, not_json
 from streams.messages import EVENT_ID_LENGTH, STATUS_UPDATE
 from streams.order import PLACED_EVENT_ID
 
@@ -127,7 +128,7 @@ class EventRequest(JsonRequest):
         return {name: unquote(value) for name, value in found.items() if value is not None}
 
 
-class EventRoute(CallersJsonRoute):
+class EventRoute(IntakeRoute):
     """A route that takes updates as JSON, and as CloudEvents."""
 
     def opened(self, request: Request) -> JsonRequest:

@@ -161,10 +161,7 @@ def _key(request: Request) -> str | None:
 async def _digest_of(request: Request) -> bytes:
     """Of what is asked for, however its JSON is written."""
     asked = [request.method, request.url.path]
-    try:
-        return _digest([*asked, await request.json()])
-    except orjson.JSONEncodeError:  # it is nested deeper than is written, though it was read
-        return _digest([*asked, (await request.body()).hex()])
+    return _digest([*asked, await request.json()])
 
 
 def _digest(value: list[Any]) -> bytes:

@@ -10,6 +10,7 @@ from api import answers
 from api.access import Requires
 from api.auth import ORDERS_WRITE, Caller
 from api.idempotency import KEYED, REFUSALS, Assigned, Work
+from api.intake_route import IntakeRoute
 from api.models import NewOrder
 from api.problem_types import (
     FORBIDDEN,
@@ -17,21 +18,37 @@ from api.problem_types import (
     NOT_JSON,
     NOT_JSON_TYPE,
     NOT_TAKEN,
+    OVERLOADED,
+    REQUEST_TIMEOUT,
     TOO_LARGE,
+    TOO_MANY,
     UNAUTHENTICATED,
     VALIDATION,
 )
 from api.problems import Problem, documented, invalid_message
 from api.records import Context, order_record
-from api.requests import CallersJsonRoute, Json
+from api.requests import Json
 from api.services import Provided, Services
 from api.snowflake import NoIds
 from streams import messages
 from streams.messages import Invalid, Message
 
-REFUSED = (NOT_JSON, UNAUTHENTICATED, FORBIDDEN, TOO_LARGE, NOT_JSON_TYPE, VALIDATION, *REFUSALS)
+REFUSED = (
+    *(
+        NOT_JSON,
+        UNAUTHENTICATED,
+        FORBIDDEN,
+        REQUEST_TIMEOUT,
+        TOO_LARGE,
+        NOT_JSON_TYPE,
+        VALIDATION,
+        TOO_MANY,
+        OVERLOADED,
+    ),
+    *REFUSALS,
+)
 
-router = APIRouter(tags=["ingest"], route_class=CallersJsonRoute, dependencies=[KEYED])
+router = APIRouter(tags=["ingest"], route_class=IntakeRoute, dependencies=[KEYED])
 
 Shop = Annotated[Caller, Depends(Requires(ORDERS_WRITE))]
 

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from api import background
+from api.backlog import Backlog
 from streams import kafka, log, metrics, topics
 from streams.messages import Headers
 from streams.settings import Settings
@@ -42,6 +43,7 @@ class Intake:
         self._producer: AIOKafkaProducer | None = None
         self._task: asyncio.Task[None] | None = None
         self.ready = False
+        self.backlog = Backlog(settings.intake_records)
         self._stuck_seconds = kafka.stuck_seconds(settings)
         self._silent_since: float | None = None  # since the last confirmation, when a record first waited in vain
 
@@ -72,7 +74,10 @@ class Intake:
             by_key.setdefault((record.topic.name, record.key), []).append(index)
         taken = [False] * len(records)
         deadline = asyncio.get_running_loop().time() + self._settings.produce_timeout
-        await asyncio.gather(*(self._take_in_order(records, indexes, taken, deadline) for indexes in by_key.values()))
+        with self.backlog.waiting(len(records)):
+            await asyncio.gather(
+                *(self._take_in_order(records, indexes, taken, deadline) for indexes in by_key.values())
+            )
         return taken
 
     async def _take_in_order(

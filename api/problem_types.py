@@ -37,6 +37,7 @@ HEAD_TOO_LARGE = ProblemType("head-too-large", 431, "Request line and headers ar
 INTERNAL = ProblemType("internal", 500, "We failed; it is logged")
 NO_ANSWER = ProblemType("no-answer", 502, "It is not known whether this was done: send it again")
 NOT_TAKEN = ProblemType("not-taken", 503, "Kafka did not confirm the record in time: send it again")
+OVERLOADED = ProblemType("overloaded", 503, "Kafka does not keep up; nothing was sent: try again later")
 STORE_AWAY = ProblemType("store-away", 503, "Orders cannot be read at the moment: try again")
 NO_IDS = ProblemType("no-ids", 503, "No id can be assigned at the moment: try again, or send one")
 UNAVAILABLE = ProblemType("unavailable", 503, "Not at the moment: try again")
@@ -62,6 +63,7 @@ ALL = (
     INTERNAL,
     NO_ANSWER,
     NOT_TAKEN,
+    OVERLOADED,
     STORE_AWAY,
     NO_IDS,
     UNAVAILABLE,

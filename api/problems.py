@@ -3,7 +3,7 @@
 A problem's `type` is `urn:lacak:problem:<name>` and never changes; `errors[]` names each bad field.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -13,7 +13,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from api.problem_types import ALL, BAD_REQUEST, INTERNAL, NOT_JSON, STORE_AWAY, UNAVAILABLE, VALIDATION, ProblemType
+from api.problem_types import (
+    ALL,
+    BAD_REQUEST,
+    INTERNAL,
+    NOT_JSON,
+    STORE_AWAY,
+    TOO_MANY,
+    UNAVAILABLE,
+    VALIDATION,
+    ProblemType,
+)
 from streams import log
 from streams.messages import Invalid
 from tables.orders import BadCursor, StoreUnavailable
@@ -161,8 +171,9 @@ def _documented(same: list[ProblemType]) -> dict[str, Any]:
     return {"description": "; or: ".join(type_.title for type_ in same), "content": {MEDIA_TYPE: content}}
 
 
-def describe(openapi: dict[str, Any]) -> None:
-    """Makes an OpenAPI document say what errors look like here, where FastAPI supposes a form of its own."""
+def describe(openapi: dict[str, Any], unlimited: Collection[str] = ()) -> None:
+    """Makes an OpenAPI document say what errors look like here, where FastAPI supposes a form of its own; and that any
+    route may answer 429, but the paths that are `unlimited`."""
     schemas = openapi.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = _MODEL
     for name in ("HTTPValidationError", "ValidationError"):
@@ -175,3 +186,6 @@ def describe(openapi: dict[str, Any]) -> None:
             del responses["422"]
         else:
             responses["422"] = documented(VALIDATION)[422]
+    for path, operations in openapi["paths"].items():
+        for operation in operations.values() if path not in unlimited else ():
+            operation["responses"].setdefault("429", documented(TOO_MANY)[429])

@@ -1,5 +1,6 @@
 """What every request passes: the body's bound, the count and the time, and JSON bodies read safely."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable, Coroutine
@@ -12,13 +13,15 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.access import caller_of
+from api.json_body import read_json
 from api.live.paths import STREAM
-from api.problem_types import NOT_JSON, NOT_JSON_TYPE, TOO_LARGE
+from api.problem_types import NOT_JSON, NOT_JSON_TYPE, REQUEST_TIMEOUT, TOO_LARGE
 from api.problems import Problem
 from streams import log, metrics
 
 JSON = "application/json"
 MAX_BODY = 1024 * 1024
+BODY_SECONDS = 15.0  # for all of a body
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 LONG_LIVED = frozenset({STREAM})
 
@@ -103,19 +106,20 @@ def _method(method: str) -> str:
 
 
 class JsonRequest(Request):
-    """A request whose body is JSON: orjson takes no NaN, no invalid UTF-8, and no nesting without end."""
+    """A request whose body is JSON."""
 
     async def body(self) -> bytes:
-        body = await super().body()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await super().body()
+        except TimeoutError as error:
+            raise Problem(REQUEST_TIMEOUT, headers={"Connection": "close"}) from error
         if not body:
             raise Problem(NOT_JSON, "the body is empty")
         return body
 
     async def json(self) -> Any:
-        try:
-            return orjson.loads(await self.body())
-        except orjson.JSONDecodeError as error:
-            raise Problem(NOT_JSON, str(error)) from error
+        return read_json(await self.body())
 
 
 def media_type_of(request: Request) -> str:

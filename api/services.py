@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from api.idempotency import Once
 from api.identity import Identity
 from api.intake import Intake
+from api.limits import Limits
 from api.shares import ShareLinks
 from api.snowflake import Ids, NodeLease
 from api.store import Store
@@ -37,6 +38,7 @@ class Services:
     identity: Identity
     shares: ShareLinks
     carriers: Carriers
+    limits: Limits
     clock: Callable[[], int]
 
     @classmethod
@@ -49,7 +51,8 @@ class Services:
         identity = Identity(settings, wall_clock, store.orders)
         shares = ShareLinks(settings.jwt_secret, settings.jwt_previous_secret, lambda: wall_clock() // 1000)
         carriers = carrier_files.load(settings.carriers_dir)
-        return cls(settings, intake, store, lease, Ids(lease), once, identity, shares, carriers, wall_clock)
+        limits = Limits(settings)
+        return cls(settings, intake, store, lease, Ids(lease), once, identity, shares, carriers, limits, wall_clock)
 
     @property
     def failed(self) -> bool:

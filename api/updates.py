@@ -71,6 +71,7 @@ async def update_statuses(request: Request, caller: Courier, services: Provided,
     One CloudEvent is answered as by the route of one order.
     """
     context, form = Context.of(request, services, caller), Form.of(request)
+    services.limits.charge(caller, len(batch.items()))
 
     def plan(assigned: Assigned) -> Work:
         now = replace(context, now=assigned.now)

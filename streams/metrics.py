@@ -31,6 +31,8 @@ REQUEST_SECONDS = Histogram(
 )
 ACCEPTED = Counter("lacak_accepted_total", "Records that Kafka has on all in-sync replicas", ["topic"])
 KEY_REQUESTS = Counter("lacak_api_key_requests_total", "Requests with an API key", ["id", "name"])
+LIMITED = Counter("lacak_rate_limited_total", "Requests answered 429", ["policy"])
+SHED = Counter("lacak_shed_total", "Requests answered 503 since Kafka did not keep up")
 IDEMPOTENT = Counter("lacak_idempotent_requests_total", "POSTs with an Idempotency-Key", ["outcome"])
 
 # Both, through streams/unknown_codes.py, which bounds the labels

@@ -107,6 +107,23 @@ class Settings(BaseSettings):
     )
     secure_cookies: bool = Field(False, description="mark lacak_live Secure: set it wherever there is TLS")
 
+    requests_per_customer: float = Field(
+        10,
+        ge=0,
+        description="a second, of one customer, 10 seconds' worth at once; one more is answered 429 (0: no bound)",
+    )
+    requests_per_system: float = Field(
+        1000,
+        ge=0,
+        description="the same of one courier's or shop's system; ten updates of a batch count as one request",
+    )
+    requests_per_address: float = Field(
+        0, ge=0, description="the same of one address, before its token is looked at; see trusted_proxies"
+    )
+    intake_records: int = Field(
+        5000, ge=1, description="that an API has sent and Kafka has not confirmed; one more is answered 503 at once"
+    )
+
     # Live push
     heartbeat: int = Field(25, ge=1, description="the heartbeat_seconds of hello")
     max_connections: int = Field(15_000, ge=1, description="of one gateway; one more is told to try later (1013, 503)")

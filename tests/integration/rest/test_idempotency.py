@@ -92,13 +92,6 @@ def test_a_batch_is_answered_the_same_with_what_was_refused_in_it(api: Rest) -> 
     assert [sent["event_id"] for sent in values(api, "courier-status-updates", 60002)] == [ids[0], ids[2]]
 
 
-def test_a_body_that_is_nested_deeply_is_answered_too(api: Rest) -> None:
-    body = b'{"updates": [' + b"[" * 900 + b"]" * 900 + b"]}"
-    answers = [post(api, "b-2", body, "/v1/status-updates") for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [207, 207]
-    assert answers[1].headers[REPLAYED] == "true"
-
-
 def test_a_long_answer_is_not_kept_and_is_made_again_from_the_same_ids(api: Rest) -> None:
     update = {"id_order": 60005, "status": "picked_up", "courier": "jne"}
     body = {"updates": [update, *[{"id_order": 0}] * 499]}

@@ -144,4 +144,4 @@ def test_errors_have_a_registrys_form_and_are_described(
 
 def test_no_answer_is_described_that_is_never_given(api: Rest) -> None:
     paths = api.get("/openapi.json").json()["paths"]
-    assert set(paths["/registry/subjects/{subject}/versions"]["get"]["responses"]) == {"200", "404"}
+    assert set(paths["/registry/subjects/{subject}/versions"]["get"]["responses"]) == {"200", "404", "429"}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from api.auth import ORDERS_READ, ORDERS_WRITE, Authenticator
+from api.limits import UNLIMITED
 from api.problem_types import ALL
 from rest import Rest, fields, problem, running
 from streams.order import STATUSES, TERMINAL, TRANSITIONS
@@ -103,6 +104,7 @@ def test_the_description_is_whole(api: Rest) -> None:
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             assert operation["summary"] and operation["tags"], (method, path)
+            assert ("429" in operation["responses"]) != (path in UNLIMITED), path
             assert ("security" in operation) == path.startswith(("/v1/orders", "/v1/status", "/v1/users", "/v1/produk"))
 
 
@@ -111,7 +113,7 @@ def test_the_description_shows_bodies_answers_and_problems(api: Rest) -> None:
     order = document["paths"]["/v1/orders"]["post"]
     assert order["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/NewOrder"}
     assert document["components"]["schemas"]["NewOrder"]["examples"]
-    assert set(order["responses"]) == {"202", "400", "401", "403", "409", "413", "415", "422", "503"}
+    assert set(order["responses"]) == {*("202", "400", "401", "403", "408", "409", "413", "415", "422", "429", "503")}
     for status in ("400", "422", "503"):
         assert "application/problem+json" in order["responses"][status]["content"]
     assert "HTTPValidationError" not in str(document)
