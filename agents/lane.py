@@ -13,7 +13,7 @@ All reads come before the first change of the lane: cancelled in one, it is as i
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,7 +34,7 @@ from streams.order import (
     placed,
     same_order,
 )
-from tables.orders import WAITS_MS, Current, OrderWrite, StoredOrder, Waiting, expires_at
+from tables.orders import WAITS_MS, Current, OrderWrite, RejectedUpdate, StoredOrder, Waiting, expires_at
 
 _APPLIED, _LATE, _DUPLICATE, _REJECTED = map(metrics.OUTCOMES.labels, ("applied", "late", "duplicate", "rejected"))
 
@@ -57,6 +57,11 @@ class Effects:
     events: list[Event] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     forwards: list[Misrouted] = field(default_factory=list)
+
+    @property
+    def refused(self) -> Iterator[RejectedUpdate]:
+        """What is written down of the rejected updates, for the couriers that ask."""
+        return (_refused(each.update, each) for each in self.rejections if each.update is not None)
 
 
 @dataclass(slots=True)
@@ -109,7 +114,7 @@ class _Batch:
         elif isinstance(outcome, Duplicate):
             _DUPLICATE.inc()
         else:
-            self.reject(Rejection(record, outcome.reason, outcome.detail))
+            self.reject(Rejection(record, outcome.reason, outcome.detail, update))
 
     def reject(self, rejection: Rejection) -> None:
         """Sends a record to `courier-status-rejected`."""
@@ -223,7 +228,7 @@ class Lane:
         positions = self._waiting[update.id_order]
         if sum(position.before(record.position) for position in positions) >= MAX_WAITING:
             detail = f"{MAX_WAITING} updates wait for this order already"
-            batch.reject(Rejection(record, Reason.UNKNOWN_ORDER, detail))
+            batch.reject(Rejection(record, Reason.UNKNOWN_ORDER, detail, update))
             return
         if record.position not in positions:
             positions.append(record.position)
@@ -271,6 +276,12 @@ class Lane:
 
     def _expires_at(self, order: Order, rows: Sequence[Row]) -> int:
         return expires_at(order, max(row.recorded_at for row in rows), self._retention_ms)
+
+
+def _refused(update: Update, why: Rejection) -> RejectedUpdate:
+    return RejectedUpdate(
+        update.id_order, update.event_id, update.courier, update.status, str(why.reason), why.detail, update.recorded_at
+    )
 
 
 def _in_time(update: Update | Waiting, order: Order) -> bool:

@@ -8,7 +8,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wai
 
 from streams import metrics
 from streams.log import get
-from tables.orders import Orders, OrderWrite, StoredOrder, StoreUnavailable, Waiting
+from tables.orders import Orders, OrderWrite, RejectedUpdate, StoredOrder, StoreUnavailable, Waiting
 
 log = get(__name__)
 T = TypeVar("T")
@@ -72,6 +72,11 @@ class PatientOrders:
         """Returns when the update is durable."""
         store = await self._connected()
         await self._patiently(lambda: store.add_waiting(waiting, self._now()))
+
+    async def note_rejected(self, rejected: RejectedUpdate) -> None:
+        """Returns when it is durable."""
+        store = await self._connected()
+        await self._patiently(lambda: store.note_rejected(rejected, self._now()))
 
     async def close(self) -> None:
         """Closes the connection, if there is one."""

@@ -40,11 +40,12 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A record that goes to `courier-status-rejected` as it came."""
+    """A record that goes to `courier-status-rejected` as it came. `update`: what it says, where it is a valid one."""
 
     record: Record
     reason: Reason
     detail: str
+    update: Update | None = None
 
 
 class Misrouted(NamedTuple):

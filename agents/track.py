@@ -94,7 +94,9 @@ class Tracker:
         effects = await lane.judge(records)
         with metrics.WRITE_SECONDS.time():
             await asyncio.gather(
-                *map(self._store.write, effects.writes), *map(self._store.add_waiting, effects.waiting)
+                *map(self._store.write, effects.writes),
+                *map(self._store.add_waiting, effects.waiting),
+                *map(self._store.note_rejected, effects.refused),
             )
         with metrics.PUBLISH_SECONDS.time():
             await self._publisher.publish(self._outgoing(effects))

@@ -100,6 +100,20 @@ class History(Answer):
     next: str | None
 
 
+class UpdateFate(Answer):
+    """What became of an update. `recorded_at`: when Kafka took it; `reason`: of a rejected one."""
+
+    id_order: Id
+    event_id: str
+    outcome: Annotated[str, WithJsonSchema({"type": "string", "enum": ["applied", "late", "pending", "rejected"]})]
+    courier: str | None
+    status: str
+    recorded_at: Time
+    version: int | None
+    reason: str | None
+    detail: str | None
+
+
 class ShareLink(Answer):
     """A link to one order: `path` is under the API's address."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import event_docs, ingest, lifecycle, local, page, problems, queries, sharing, updates
+from api import cancel, event_docs, fates, ingest, lifecycle, local, page, problems, queries, sharing, updates
 from api.health import health_routes
 from api.identity import Identity
 from api.limits import UNLIMITED, Limit, Limits
@@ -61,8 +61,7 @@ def create_api(settings: Settings) -> App:
 
     app = _app(services.limits, services.identity, lifespan)
     _add_api(app, settings, services)
-    checks = {"kafka": lambda: services.intake.ready, **services.identity.checks}
-    app.include_router(health_routes(checks, lambda: services.failed))
+    app.include_router(health_routes(services.checks, lambda: services.failed))
     return app
 
 
@@ -105,7 +104,7 @@ def create_web(settings: Settings) -> App:
     app = _app(services.limits, services.identity, lifespan)
     _add_api(app, settings, services)
     _add_live(app, gateway)
-    checks = {"kafka": lambda: services.intake.ready, "live": lambda: gateway.ready, **services.identity.checks}
+    checks = {**services.checks, "live": lambda: gateway.ready}
     app.include_router(health_routes(checks, lambda: services.failed or gateway.failed))
     page.add_page(app)
     return app
@@ -139,6 +138,8 @@ def _add_api(app: App, settings: Settings, services: Services) -> None:
     for router in (
         ingest.router,
         updates.router,
+        cancel.router,
+        fates.router,
         queries.router,
         sharing.router,
         sharing.opened,

@@ -59,6 +59,12 @@ class Services:
         """Whether the work of one of them has ended by an error."""
         return self.intake.failed or self.store.failed or self.lease.failed or self.identity.failed
 
+    @property
+    def checks(self) -> dict[str, Callable[[], bool]]:
+        """What must be there before it takes traffic."""
+        checks = {"kafka": lambda: self.intake.ready, "ids": lambda: self.lease.settled}
+        return {**checks, **self.identity.checks}
+
     async def start(self) -> None:
         """Begins to connect; returns at once."""
         await self.intake.start()

@@ -21,6 +21,8 @@ NODES = 1 << NODE_BITS
 LEASE_SECONDS = 60
 RENEW_SECONDS = 15.0
 RETRY_SECONDS = 2.0
+SOON_SECONDS = 0.1  # until it has been asked for the first time: the store is connecting
+SETTLE_SECONDS = 5.0
 # The lease counts as lost so long before it is: the next holder's clock may be behind ours by that much.
 MARGIN_SECONDS = 20.0
 # How far the ids' time may run ahead of the clock: one that was set back, or more than 4,096 ids in a millisecond.
@@ -62,6 +64,7 @@ class NodeLease:
         self._owner = uuid.uuid4().hex
         self._node: int | None = None
         self._until = 0.0
+        self._started = float("inf")
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -72,11 +75,17 @@ class NodeLease:
         return self._node
 
     @property
+    def settled(self) -> bool:
+        """Whether there is a number, or none will come soon: without Cassandra, what needs none is taken."""
+        return self._node is not None or self._clock() > self._started + SETTLE_SECONDS
+
+    @property
     def failed(self) -> bool:
         """Whether its work has ended by an error."""
         return background.failed(self._task)
 
     async def start(self) -> None:
+        self._started = self._clock()
         self._task = background.start(self._keep(), "node-lease")
 
     async def stop(self) -> None:
@@ -85,7 +94,7 @@ class NodeLease:
     async def _keep(self) -> None:
         while True:
             held = await self.renew()
-            await asyncio.sleep(RENEW_SECONDS if held else RETRY_SECONDS)
+            await asyncio.sleep(RENEW_SECONDS if held else RETRY_SECONDS if self.settled else SOON_SECONDS)
 
     async def renew(self) -> bool:
         """Takes or renews the lease; False when the store is away or all numbers are taken."""

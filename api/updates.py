@@ -50,7 +50,7 @@ async def update_status(
     def plan(assigned: Assigned) -> Work:
         now = replace(context, now=assigned.now)
         message = _status_message(update, id_order, now, assigned.event_id())
-        return Work([status_record(message, now)], lambda taken: _status_answer(message, taken[0]))
+        return Work([status_record(message, now)], lambda taken: status_answer(message, taken[0]))
 
     return await services.once.do(request, caller, context.now, None, plan)
 
@@ -84,7 +84,7 @@ async def update_statuses(request: Request, caller: Courier, services: Provided,
     return await services.once.do(request, caller, context.now, None, plan)
 
 
-def _status_answer(message: Message, taken: bool) -> Json:
+def status_answer(message: Message, taken: bool) -> Json:
     if not taken:
         raise _not_taken(message)
     return Json({"event_id": message["event_id"], "id_order": str(message["id_order"])}, 202)
@@ -109,7 +109,7 @@ def _result(index: int, judged: Message | Problem, taken: bool) -> dict[str, Any
 def _alone(judged: Message | Problem, context: Context) -> Work:
     if isinstance(judged, Problem):
         raise judged
-    return Work([status_record(judged, context)], lambda taken: _status_answer(judged, taken[0]))
+    return Work([status_record(judged, context)], lambda taken: status_answer(judged, taken[0]))
 
 
 def _judged(raw: Any, index: int, context: Context, assigned: Assigned, form: Form) -> Message | Problem:

@@ -20,6 +20,7 @@ INT_MAX = 2**31 - 1
 TIME_MIN = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 TIME_MAX = int(datetime(2039, 1, 1, tzinfo=UTC).timestamp() * 1000) - 1
 EVENT_ID_LENGTH = 64
+SHOP = "shop"  # the `courier` of a cancellation
 NOTE_LENGTH = 500
 WORD_LENGTH = 200  # courier, substatus
 NAME_LENGTH = 500  # produk_nama

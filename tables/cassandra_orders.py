@@ -22,7 +22,17 @@ from tables.lifetime import (
     waiting_ttl,
 )
 from tables.node_lease import NodeLease
-from tables.orders import Current, HistoryPage, Orders, OrderWrite, Page, StoredOrder, Waiting
+from tables.orders import (
+    REJECTED_KEPT_MS,
+    Current,
+    HistoryPage,
+    Orders,
+    OrderWrite,
+    Page,
+    RejectedUpdate,
+    StoredOrder,
+    Waiting,
+)
 from tables.rows import (
     OrderBatch,
     current_of,
@@ -83,6 +93,14 @@ class CassandraOrders(Orders):
     async def mark_rejected(self, waiting: Waiting, now: int) -> None:
         written = (waiting_timestamp(waiting) + 1, waiting_ttl(waiting, now))
         await self._session.fetch(statements.MARK_REJECTED, *written, now, waiting.id_order, *waiting.position)
+
+    async def note_rejected(self, rejected: RejectedUpdate, now: int) -> None:
+        written = (rejected.recorded_at * 1000, ttl_seconds(rejected.recorded_at + REJECTED_KEPT_MS, now))
+        await self._session.fetch(statements.WRITE_REJECTED, *rejected, *written)
+
+    async def rejected_update(self, id_order: int, event_id: str) -> RejectedUpdate | None:
+        rows = await self._session.fetch(statements.READ_REJECTED, id_order, event_id)
+        return RejectedUpdate(*rows[0]) if rows else None
 
     async def order(self, id_order: int) -> Current | None:
         rows = await self._session.fetch(statements.READ_ORDER, id_order)

@@ -17,7 +17,17 @@ from tables.completeness import by_position, whole
 from tables.cursors import ListKind, Place
 from tables.idempotency import KEPT_SECONDS, Answer, Hold, after
 from tables.lifetime import history_timestamp, order_timestamp, ttl_seconds, waiting_timestamp, waiting_ttl
-from tables.orders import Current, HistoryPage, Orders, OrderWrite, Page, StoredOrder, Waiting
+from tables.orders import (
+    REJECTED_KEPT_MS,
+    Current,
+    HistoryPage,
+    Orders,
+    OrderWrite,
+    Page,
+    RejectedUpdate,
+    StoredOrder,
+    Waiting,
+)
 
 P = TypeVar("P")
 K = TypeVar("K")
@@ -43,6 +53,7 @@ class MemoryOrders(Orders):
         self._history: dict[int, dict[int, _Cell[Row]]] = {}
         self._listed: dict[int, dict[Place, _Cell[Order]]] = {}
         self._waiting: dict[int, dict[Position, _Cell[Waiting]]] = {}
+        self._rejected: dict[tuple[int, str], dict[None, _Cell[RejectedUpdate]]] = {}
         self._nodes: dict[int, _Cell[str]] = {}
         self._api_keys: dict[str, ApiKey] = {}
         self._keys: dict[bytes, dict[None, _Cell[tuple[Hold, Answer | None]]]] = {}
@@ -74,6 +85,13 @@ class MemoryOrders(Orders):
 
     async def mark_rejected(self, waiting: Waiting, now: int) -> None:
         self._keep(replace(waiting, rejected=True), waiting_timestamp(waiting) + 1, now)
+
+    async def note_rejected(self, rejected: RejectedUpdate, now: int) -> None:
+        ttl = ttl_seconds(rejected.recorded_at + REJECTED_KEPT_MS, now)
+        self._put(self._rejected, rejected[:2], None, rejected.recorded_at * 1000, ttl, rejected)
+
+    async def rejected_update(self, id_order: int, event_id: str) -> RejectedUpdate | None:
+        return next(self._living(self._rejected, (id_order, event_id)), None)
 
     async def order(self, id_order: int) -> Current | None:
         return self._current(id_order)

@@ -17,6 +17,7 @@ from tables.idempotency import Answer, Hold
 
 DAY_MS = 24 * 60 * 60 * 1000
 WAITS_MS = 7 * DAY_MS
+REJECTED_KEPT_MS = 30 * DAY_MS  # as courier-status-rejected
 WAITING_KEPT_MS = 14 * DAY_MS  # the wait, and a week for `lacak waiting expire` to run
 # An order outlives the updates that waited for it: `lacak waiting expire` would take them for unknown otherwise.
 KEPT_AFTER_UPDATE_MS = WAITING_KEPT_MS + DAY_MS
@@ -80,6 +81,18 @@ class Waiting:
     rejected: bool = False  # `lacak waiting expire` has sent it to courier-status-rejected
 
 
+class RejectedUpdate(NamedTuple):
+    """Why an update was rejected. The record itself is in courier-status-rejected."""
+
+    id_order: int
+    event_id: str
+    courier: str
+    status: str
+    reason: str
+    detail: str
+    recorded_at: int
+
+
 class Page(NamedTuple):
     """Part of a list, and the opaque cursor of the next part or None at the end."""
 
@@ -130,6 +143,12 @@ class Orders(Protocol):
 
     async def mark_rejected(self, waiting: Waiting, now: int) -> None:
         """Remembers that `waiting` was sent to courier-status-rejected as unknown_order."""
+
+    async def note_rejected(self, rejected: RejectedUpdate, now: int) -> None:
+        """Keeps why an update was rejected, as long as its record is kept; of one sent twice, the later reason."""
+
+    async def rejected_update(self, id_order: int, event_id: str) -> RejectedUpdate | None:
+        """Why that update was rejected, if it was."""
 
     async def order(self, id_order: int) -> Current | None:
         """The order and its current status."""

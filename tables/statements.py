@@ -82,6 +82,12 @@ READ_API_KEYS = f"SELECT {_KEY_COLUMNS} FROM {{keyspace}}.api_keys WHERE realm =
 WRITE_API_KEY = f"INSERT INTO {{keyspace}}.api_keys (realm, {_KEY_COLUMNS}) VALUES ('lacak', ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 REVOKE_API_KEY = "UPDATE {keyspace}.api_keys SET revoked_at = ? WHERE realm = 'lacak' AND id = ?"
 
+_REJECTED_COLUMNS = _columns("id_order event_id courier status reason detail recorded_at")
+WRITE_REJECTED = _insert("rejected_updates", _REJECTED_COLUMNS)
+READ_REJECTED = (
+    f"SELECT {', '.join(_REJECTED_COLUMNS)} FROM {{keyspace}}.rejected_updates WHERE id_order = ? AND event_id = ?"
+)
+
 PING = "SELECT key FROM system.local"
 
 ALL = (
@@ -109,6 +115,8 @@ ALL = (
     HOLD_KEY,
     TAKE_KEY,
     ANSWER_KEY,
+    WRITE_REJECTED,
+    READ_REJECTED,
     READ_API_KEYS,
     WRITE_API_KEY,
     REVOKE_API_KEY,

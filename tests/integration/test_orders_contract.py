@@ -22,7 +22,7 @@ from tables.api_keys import new_key
 from tables.cassandra_orders import CassandraOrders
 from tables.idempotency import Answer, Hold, InProgress, OtherRequest
 from tables.memory_orders import MemoryOrders
-from tables.orders import DAY_MS, BadCursor, Current, Orders, OrderWrite, Page, StoredOrder, Waiting
+from tables.orders import DAY_MS, BadCursor, Current, Orders, OrderWrite, Page, RejectedUpdate, StoredOrder, Waiting
 
 NOW = NOON + DAY_MS
 
@@ -467,6 +467,21 @@ async def test_what_was_let_go_is_gone_on_with_at_once(orders: Orders) -> None:
     await orders.release_key(first)  # not its any more
     with pytest.raises(InProgress):
         await orders.hold_key(another(first), STALE_MS)
+
+
+# Rejected updates
+
+
+async def test_why_an_update_was_rejected_is_kept_the_later_reason_of_two(orders: Orders) -> None:
+    id_order, at = an_order().id_order, NOW
+    first = RejectedUpdate(id_order, "e/1", "jne", "lost", "illegal_transition", "delivered → lost", at)
+    later = first._replace(status="returned", detail="delivered → returned", recorded_at=at + 1)
+    for rejected in (later, first, first._replace(event_id="e/2")):
+        await orders.note_rejected(rejected, NOW)
+    assert await orders.rejected_update(id_order, "e/1") == later
+    assert await orders.rejected_update(id_order, "e/2") == first._replace(event_id="e/2")
+    assert await orders.rejected_update(id_order, "e/3") is None
+    assert await orders.rejected_update(id_order + 1, "e/1") is None
 
 
 # API keys

@@ -23,7 +23,7 @@ def test_the_lifecycle_is_the_table(api: Rest) -> None:
 
 def test_it_is_alive_and_ready(api: Rest) -> None:
     assert api.get("/healthz").json() == {"status": "alive"}
-    assert api.get("/readyz").json() == {"ready": True, "checks": {"kafka": True}}
+    assert api.get("/readyz").json() == {"ready": True, "checks": {"kafka": True, "ids": True}}
 
 
 def metric(api: Rest, line: str) -> float:
@@ -37,13 +37,13 @@ def test_requests_are_counted_by_their_route_and_never_by_an_id(api: Rest) -> No
     before = metric(api, line)
     for id_order in (5550001, 5550002):
         api.get(f"/v1/orders/{id_order}")
-        api.get(f"/nonsense/{id_order}")
+        api.get(f"/no-such-route/{id_order}")
     text = api.get("/metrics").text
     assert metric(api, line) == before + 2
     labels = re.findall(r"{(.*)}", text)  # a number of that many digits has any of them, some day
     assert labels
     assert not [each for each in labels if "555000" in each]
-    assert "nonsense" not in text
+    assert "no-such-route" not in text
 
 
 def test_records_that_kafka_has_are_counted(api: Rest) -> None:

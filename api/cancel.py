@@ -1,0 +1,67 @@
+"""The shop cancels an order: an update as a courier's is one, judged by the same lifecycle."""
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import ConfigDict, Field
+
+from api import answers
+from api.idempotency import KEYED, Assigned, Work
+from api.ingest import REFUSED, Shop
+from api.intake_route import IntakeRoute
+from api.models import IdOrder, Strict
+from api.problem_types import NOT_TAKEN
+from api.problems import documented, invalid_message
+from api.records import Context, status_record
+from api.services import Provided
+from api.update_models import EventId
+from api.updates import status_answer
+from streams.messages import NOTE_LENGTH, SHOP, Invalid, Message, check_update
+
+router = APIRouter(tags=["ingest"], route_class=IntakeRoute, dependencies=[KEYED])
+
+
+class NewCancellation(Strict):
+    """Why, for the customer to read."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"note": "Stok habis"}]})
+
+    event_id: EventId | None = Field(None, description="unique per order; assigned when absent")
+    note: Annotated[str, Field(max_length=NOTE_LENGTH)] | None = None
+
+    def message(self, id_order: int, event_id: str, now: int) -> Message:
+        """The CourierStatusUpdate; raises `Invalid`. `now` in milliseconds."""
+        nothing = dict.fromkeys(("substatus", "latitude", "longitude", "eta"))
+        said = {"status": "cancelled", "occurred_at": now, "courier": SHOP, "note": self.note}
+        message = {"event_id": self.event_id or event_id, "id_order": id_order, **said, **nothing}
+        check_update(message)
+        return message
+
+
+@router.post(
+    "/v1/orders/{id_order}/cancel",
+    status_code=202,
+    response_model=answers.StatusTaken,
+    summary="Cancel an order",
+    responses=documented(*REFUSED, NOT_TAKEN),
+)
+async def cancel(
+    request: Request, caller: Shop, services: Provided, id_order: IdOrder, wanted: NewCancellation
+) -> Response:
+    """202: Kafka has it. The lifecycle judges it: what is on its way with a courier cannot be cancelled any more.
+
+    What became of it: `GET /v1/orders/{id_order}`, or by its `event_id` as for a courier's update.
+    """
+    context = Context.of(request, services, caller)
+
+    def plan(assigned: Assigned) -> Work:
+        try:
+            message = wanted.message(id_order, assigned.event_id(), assigned.now)
+        except Invalid as error:
+            raise invalid_message(error) from error
+        record = status_record(message, replace(context, now=assigned.now))
+        return Work([record], lambda taken: status_answer(message, taken[0]))
+
+    return await services.once.do(request, caller, context.now, None, plan)
