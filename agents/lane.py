@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from agents.clocks import Clocks
 from agents.records import Kind, Misrouted, Record, Rejection, parse, understand
 from streams import metrics
 from streams.messages import Headers, traceparent
@@ -36,6 +37,7 @@ from streams.order import (
 )
 from tables.orders import WAITS_MS, Current, OrderWrite, RejectedUpdate, StoredOrder, Waiting, expires_at
 
+_clocks = Clocks()
 _APPLIED, _LATE, _DUPLICATE, _REJECTED = map(metrics.OUTCOMES.labels, ("applied", "late", "duplicate", "rejected"))
 
 
@@ -105,8 +107,10 @@ class _Batch:
 
     def fold(self, entry: _Entry, update: Update, record: Record) -> None:
         """Judges an update by the rows before it."""
+        _clocks.judged(update)
         entry.rows, outcome = fold(entry.rows, update)
         if isinstance(outcome, Applied):
+            _clocks.applied(update, entry.rows[outcome.row.number - 2])
             self._applied(entry, outcome.row, record.headers)
         elif isinstance(outcome, Late):
             _LATE.inc()

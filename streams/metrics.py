@@ -20,6 +20,10 @@ PUBLISH_SECONDS = Histogram("lacak_publish_seconds", "All events of one batch, s
 RETRIES = Counter("lacak_dependency_retries_total", "Tries that failed since a dependency was away", ["dependency"])
 CACHED = Gauge("lacak_cached_orders", "Orders in the worker's memory")
 
+# Through agents/clocks.py, which bounds the labels
+CLOCKS = Counter("lacak_courier_clock_total", "Updates whose time cannot be right", ["courier", "runs"])
+CLOCK_OFF = Gauge("lacak_courier_clock_off_seconds", "By how much, the last time", ["courier", "runs"])
+
 # Notification worker
 NOTIFICATIONS = Counter("lacak_notifications_total", "Notifications emitted", ["status"])
 NOTIFY_SKIPPED = Counter("lacak_notify_skipped_total", "Changes that need no notification", ["why"])
