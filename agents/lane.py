@@ -108,7 +108,7 @@ class _Batch:
     def fold(self, entry: _Entry, update: Update, record: Record) -> None:
         """Judges an update by the rows before it."""
         _clocks.judged(update)
-        entry.rows, outcome = fold(entry.rows, update)
+        entry.rows, outcome = fold(entry.rows, update, entry.order.couriers)
         if isinstance(outcome, Applied):
             _clocks.applied(update, entry.rows[outcome.row.number - 2])
             self._applied(entry, outcome.row, record.headers)

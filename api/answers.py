@@ -65,6 +65,7 @@ class OrderNow(Answer):
     version: int
     courier: str | None
     eta: Time | None
+    couriers: list[str] | None
 
 
 class HistoryItem(Answer):

@@ -18,7 +18,8 @@ from api.records import Context, status_record
 from api.services import Provided
 from api.update_models import EventId
 from api.updates import status_answer
-from streams.messages import NOTE_LENGTH, SHOP, Invalid, Message, check_update
+from streams.messages import NOTE_LENGTH, Invalid, Message, check_update
+from streams.order import SHOP
 
 router = APIRouter(tags=["ingest"], route_class=IntakeRoute, dependencies=[KEYED])
 

@@ -15,8 +15,8 @@ from api.queries import PRIVATE
 from api.requests import Json
 from api.services import Provided
 from streams.codec import Codec
-from streams.messages import EVENT_ID_LENGTH, SHOP, as_json
-from streams.order import Reason, Row
+from streams.messages import EVENT_ID_LENGTH, as_json
+from streams.order import SHOP, Reason, Row
 from tables.orders import Orders, RejectedUpdate, Waiting
 
 UNKNOWN = "no such update is known: it is not judged yet, or was never taken"

@@ -13,6 +13,7 @@ from streams.messages import (
     CURRENCY,
     ID_MAX,
     INT_MAX,
+    MAX_COURIERS,
     NAME_LENGTH,
     TIME_MAX,
     TIME_MIN,
@@ -100,6 +101,9 @@ class NewOrder(Strict):
     placed_at: Time | None = Field(None, description="now when absent")
     produk_nama: Annotated[str, Field(max_length=NAME_LENGTH)] | None = None
     promised_at: Time | None = None
+    couriers: Annotated[list[Word], Field(min_length=1, max_length=MAX_COURIERS)] | None = Field(
+        None, description="who may report on it; any courier when absent"
+    )
 
     def message(self, id_order: int, now: int) -> Message:
         """The OrderPlaced; raises `Invalid`. `now` in milliseconds."""
@@ -114,6 +118,7 @@ class NewOrder(Strict):
             "placed_at": now if self.placed_at is None else self.placed_at,
             "produk_nama": self.produk_nama,
             "promised_at": self.promised_at,
+            "couriers": self.couriers,
         }
         check_order(message)
         return message

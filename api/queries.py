@@ -164,6 +164,7 @@ def order_json(now: Current) -> Mapping[str, Any]:
             "version": now.version,
             "courier": now.courier,
             "eta": now.eta,
+            "couriers": None if order.couriers is None else list(order.couriers),
         }
     )
 

@@ -24,6 +24,7 @@ from api.update_models import BatchedStatus, NewStatus, StatusBatch
 from streams import unknown_codes
 from streams.carrier_codes import UnknownCode, UnknownVocabulary
 from streams.messages import Invalid, Message
+from streams.order import SHOP
 
 router = APIRouter(tags=["ingest"], route_class=EventRoute, dependencies=[KEYED])
 
@@ -148,7 +149,10 @@ def _courier(named: str | None, caller: Caller, prefix: str) -> str:
         raise _refused(VALIDATION, f"{prefix}courier", "needed, since the token names no courier")
     if named is not None and caller.courier is not None and named != caller.courier:
         raise Problem(FORBIDDEN, "the token is another courier's")
-    return named or caller.courier or ""
+    courier = named or caller.courier or ""
+    if courier == SHOP:
+        raise _refused(VALIDATION, f"{prefix}courier", f"{SHOP!r} is the shop itself, which cancels by its own route")
+    return courier
 
 
 def _refused(type_: ProblemType, field: str, detail: str) -> Problem:

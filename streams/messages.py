@@ -5,7 +5,7 @@ which names the reason and the field.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -20,7 +20,7 @@ INT_MAX = 2**31 - 1
 TIME_MIN = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
 TIME_MAX = int(datetime(2039, 1, 1, tzinfo=UTC).timestamp() * 1000) - 1
 EVENT_ID_LENGTH = 64
-SHOP = "shop"  # the `courier` of a cancellation
+MAX_COURIERS = 20  # that an order may name
 NOTE_LENGTH = 500
 WORD_LENGTH = 200  # courier, substatus
 NAME_LENGTH = 500  # produk_nama
@@ -78,6 +78,16 @@ def check_order(message: Mapping[str, Any]) -> None:
     _length(message, "produk_nama", 0, NAME_LENGTH)
     _within(message, "placed_at", TIME_MIN, TIME_MAX)
     _within(message, "promised_at", TIME_MIN, TIME_MAX)
+    _couriers(message.get("couriers"))
+
+
+def _couriers(couriers: Sequence[str] | None) -> None:
+    if couriers is None:
+        return
+    if not 1 <= len(couriers) <= MAX_COURIERS:
+        raise Invalid(Reason.INVALID_FIELD, "couriers", f"{len(couriers)}, not 1..{MAX_COURIERS}")
+    if not all(1 <= len(courier) <= WORD_LENGTH for courier in couriers):
+        raise Invalid(Reason.INVALID_FIELD, "couriers", f"a name has 1..{WORD_LENGTH} characters")
 
 
 def check_update(message: Mapping[str, Any]) -> None:
@@ -102,8 +112,9 @@ def check_update(message: Mapping[str, Any]) -> None:
 def order_of(message: Mapping[str, Any], position: Position, recorded_at: int) -> Order:
     """The order that an OrderPlaced at `position` places. A shop's clock may run ahead: placed_at is clamped."""
     check_order(message)
-    placed_at = min(message["placed_at"], recorded_at)
-    return Order(**{**message, "placed_at": placed_at}, position=position, recorded_at=recorded_at)
+    placed_at, couriers = min(message["placed_at"], recorded_at), message.get("couriers")
+    changed = {"placed_at": placed_at, "couriers": None if couriers is None else tuple(couriers)}
+    return Order(**{**message, **changed}, position=position, recorded_at=recorded_at)
 
 
 def update_of(message: Mapping[str, Any], position: Position, recorded_at: int) -> Update:

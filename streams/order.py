@@ -5,7 +5,7 @@ the log, and by nothing else (`judge`), so the same record has the same outcome 
 integers: milliseconds since 1970 in UTC.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -41,6 +41,7 @@ PLACED = "placed"
 PLACED_EVENT_ID = "placed"
 MAX_ROWS = 1000
 MAX_WAITING = 1000
+SHOP = "shop"  # the `courier` of an update that the shop sends
 ROW_NUMBER_BITS = 22
 
 
@@ -55,6 +56,7 @@ class Reason(StrEnum):
     TOO_MANY_UPDATES = "too_many_updates"
     CONFLICTING_ORDER = "conflicting_order"
     UNKNOWN_ORDER = "unknown_order"
+    WRONG_COURIER = "wrong_courier"
 
 
 class Position(NamedTuple):
@@ -86,6 +88,7 @@ class Order:
     promised_at: int | None
     position: Position
     recorded_at: int  # log-append time
+    couriers: tuple[str, ...] | None = None  # who may report on it; None: any courier
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +206,17 @@ def is_progress(status: str, new: str) -> bool:
     return new in TERMINAL or (status in WAY and new in WAY and WAY.index(new) > WAY.index(status))
 
 
-def judge(rows: Sequence[Row], update: Update) -> Outcome:
+def judge(rows: Sequence[Row], update: Update, couriers: Collection[str] | None = None) -> Outcome:
     """Judges one update by the rows before it: the cases of DESIGN section 4, tried from the top.
 
     `rows` are those that `before` gives, in the order of the log. A clock may run ahead: `occurred_at` after the
     log-append time is taken as that time, but never as before the current status's, since brokers' clocks differ too.
+    `couriers`: those that the order names, if it names any. The shop itself may always report.
     """
     if any(row.event_id == update.event_id for row in rows):
         return Duplicate()
+    if couriers is not None and update.courier not in couriers and update.courier != SHOP:
+        return Rejected(Reason.WRONG_COURIER, f"the order names {', '.join(couriers)}")
     now, since = current(rows), status_at(rows)
     occurred_at = update.occurred_at
     if occurred_at > update.recorded_at:
@@ -227,14 +233,14 @@ def judge(rows: Sequence[Row], update: Update) -> Outcome:
     return Applied(_row(rows, update, occurred_at, now.status, (now.version or 0) + 1, eta))
 
 
-def fold(rows: Sequence[Row], update: Update) -> tuple[list[Row], Outcome]:
+def fold(rows: Sequence[Row], update: Update, couriers: Collection[str] | None = None) -> tuple[list[Row], Outcome]:
     """Judges `update` among all known `rows` of its order; gives the rows with its own in place, and the outcome.
 
     Read again, an update meets its own row and those after it: it is judged by the rows before its position, and the
     row it gives takes the place of the same one.
     """
     prior = before(rows, update.position)
-    outcome = judge(prior, update)
+    outcome = judge(prior, update, couriers)
     if isinstance(outcome, Applied | Late):
         return [*prior, outcome.row, *rows[len(prior) + 1 :]], outcome
     return list(rows), outcome
@@ -281,4 +287,5 @@ def _content(order: Order) -> tuple[object, ...]:
         order.currency,
         order.produk_nama,
         order.promised_at,
+        order.couriers,
     )

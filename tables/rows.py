@@ -5,6 +5,7 @@ hottest path there is. A None is left unset, since a null would be a tombstone.
 """
 
 import struct
+from collections.abc import Sequence
 from typing import Any, Final
 
 from cassandra.query import UNSET_VALUE, BatchStatement, BatchType, PreparedStatement
@@ -52,6 +53,14 @@ def _text(value: str | None) -> Any:
     return UNSET_VALUE if value is None else value.encode()
 
 
+def _texts(values: Sequence[str] | None) -> Any:
+    """A list<text>: the protocol's section 6.12."""
+    if values is None:
+        return UNSET_VALUE
+    encoded = [value.encode() for value in values]
+    return b"".join([pack_int(len(encoded)), *(pack_int(len(each)) + each for each in encoded)])
+
+
 def order_values(now: Current) -> Values:
     """The columns of `orders`, as ORDER_COLUMNS names them."""
     order = now.order
@@ -75,6 +84,7 @@ def order_values(now: Current) -> Values:
         pack_int(order.position.partition),
         pack_bigint(order.position.offset),
         pack_bigint(order.recorded_at),
+        _texts(order.couriers),
     ]
 
 
@@ -107,8 +117,9 @@ def current_of(values: tuple[Any, ...]) -> Current | None:
     """The order of a row of `orders`; None for one without id_user, which is what is left of an expired one."""
     if values[1] is None:
         return None
-    position, recorded_at = Position(*values[15:18]), values[18]
-    return Current(Order(*(*values[:10], position, recorded_at)), *values[10:15])
+    position, recorded_at, couriers = Position(*values[15:18]), values[18], values[19]
+    order = Order(*(*values[:10], position, recorded_at, None if couriers is None else tuple(couriers)))
+    return Current(order, *values[10:15])
 
 
 def row_of(values: tuple[Any, ...]) -> Row:

@@ -7,7 +7,7 @@ def _columns(text: str) -> list[str]:
 
 ORDER_COLUMNS = _columns(
     "id_order id_user id_produk harga jumlah total_harga currency placed_at produk_nama promised_at "
-    "status status_at version courier eta placed_incarnation placed_partition placed_offset placed_recorded_at"
+    "status status_at version courier eta placed_incarnation placed_partition placed_offset placed_recorded_at couriers"
 )
 HISTORY_COLUMNS = _columns(
     "id_order id_order_status_history status previous_status version applied occurred_at recorded_at event_id "

@@ -27,7 +27,7 @@ def _names(*lines: str) -> tuple[str, ...]:
 # What is read of each table. Times (and the day of orders_by_produk) are ms since 1970.
 TABLES: dict[str, tuple[str, ...]] = {
     "orders": _names(
-        "id_order id_user id_produk harga jumlah total_harga currency placed_at produk_nama promised_at",
+        "id_order id_user id_produk harga jumlah total_harga currency placed_at produk_nama promised_at couriers",
         "status status_at version courier eta",
         "placed_incarnation placed_partition placed_offset placed_recorded_at",
     ),

@@ -71,6 +71,8 @@ class Life:
         """Takes the next update of the log: applied, late, duplicate, or the reason why it is rejected."""
         if update["event_id"] in self._events:
             return DUPLICATE
+        if self.said["couriers"] is not None and update["courier"] not in self.said["couriers"]:
+            return "wrong_courier"
         status, old = update["status"], self.now.status
         at = update["occurred_at"]
         if at > record.timestamp:
@@ -111,8 +113,9 @@ class Life:
 
     def event(self, row: HistoryRow) -> Message:
         """The OrderStatusChanged of an applied row."""
+        told = {name: value for name, value in self.said.items() if name != "couriers"}
         return {
-            **self.said,
+            **told,
             "event_id": row.event_id,
             "id_order_status_history": row.id,
             "status": row.status,

@@ -36,6 +36,7 @@ def order(id_order: int, id_user: int, **changes: Any) -> Message:
         "placed_at": T0,
         "produk_nama": "Kopi Gayo",
         "promised_at": None,
+        "couriers": None,
         **changes,
     }
 

@@ -126,6 +126,7 @@ class Script:
             "placed_at": now - random.randint(-200, 3000),
             "produk_nama": f"Kopi Gayo №{life.id_produk}" if random.random() < 0.8 else None,
             "promised_at": now + 48 * HOUR if random.random() < 0.5 else None,
+            "couriers": random.sample(COURIERS, 3) if random.random() < 0.05 else None,
         }
 
     def _update(self, life: Life, what: str, now: int) -> Message:

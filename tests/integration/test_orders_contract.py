@@ -469,6 +469,14 @@ async def test_what_was_let_go_is_gone_on_with_at_once(orders: Orders) -> None:
         await orders.hold_key(another(first), STALE_MS)
 
 
+async def test_the_couriers_that_an_order_names_are_kept(orders: Orders) -> None:
+    for couriers in (("jne",), ("jne", "Pos Indonesia é"), None):
+        order = an_order(couriers=couriers)
+        await orders.write(written(order, [placed(order)]), NOW)
+        stored = await orders.load(order.id_order)
+        assert stored is not None and stored.order == order
+
+
 # Rejected updates
 
 

@@ -177,3 +177,21 @@ def test_interleaving_with_other_orders_changes_nothing(log: list[Update], mine:
         state[is_mine], _ = life.fold(state[is_mine], each)
     assert state[True] == fold(*picked)[0]
     assert [r.status for r in state[False]] == [r.status for r in fold(*others)[0]]
+
+
+@pytest.mark.parametrize(
+    ("courier", "heard"),
+    [("jne", True), ("tiki", True), (life.SHOP, True), ("JNE", False), ("jn", False), ("pos", False)],
+)
+def test_an_order_that_names_its_couriers_hears_them_and_the_shop_only(courier: str, heard: bool) -> None:
+    rows = [life.placed(ORDER)]
+    outcome = life.judge(rows, update(1, "picked_up", 1, courier=courier), ("jne", "tiki"))
+    assert isinstance(outcome, Applied) if heard else outcome[0] == Reason.WRONG_COURIER
+    assert isinstance(life.judge(rows, update(1, "picked_up", 1, courier=courier)), Applied)
+
+
+def test_a_stranger_to_an_order_leaves_no_late_row_and_its_repeated_event_is_a_duplicate() -> None:
+    rows = [life.placed(ORDER)]
+    assert isinstance(life.judge(rows, update(1, "exception", -1, courier="pos"), ("jne",)), Rejected)
+    rows, _ = life.fold(rows, update(1, "picked_up", 1), ("jne",))
+    assert isinstance(life.judge(rows, update(2, "picked_up", 1, event_id="e1", courier="pos"), ("jne",)), Duplicate)

@@ -85,6 +85,40 @@ def test_nobody_learns_what_became_of_others_updates(rest: Rest) -> None:
     problem(rest.get(f"/v1/orders/{id_order}/updates/{'x' * 65}", rest.headers(OPS)), 422, "validation")
 
 
+def test_only_the_couriers_that_an_order_names_report_on_it(rest: Rest) -> None:
+    named = {**ORDER, "couriers": ["tiki", "anteraja"]}
+    id_order = rest.post("/v1/orders", named, rest.headers(ORDERS_WRITE)).json()["id_order"]
+    send(rest, id_order, "picked_up", "e-1", "2026-11-01T10:00:00Z")
+    told = fate(rest, id_order, "e-1")
+    assert (told["outcome"], told["reason"]) == ("rejected", "wrong_courier")
+    update = {"status": "picked_up", "event_id": "e-2", "occurred_at": "2026-11-01T10:00:00Z"}
+    tiki = rest.headers(STATUS_WRITE, courier="tiki")
+    assert rest.post(f"/v1/orders/{id_order}/status", update, tiki).status_code == 202
+    assert fate(rest, id_order, "e-2", tiki)["outcome"] == "applied"
+    read = rest.get(f"/v1/orders/{id_order}", rest.headers(OPS)).json()
+    assert (read["courier"], read["couriers"], read["version"]) == ("tiki", ["tiki", "anteraja"], 2)
+    other = rest.post("/v1/orders", {**named, "id_order": 8_000_002}, rest.headers(ORDERS_WRITE))
+    assert other.status_code == 202
+    shop = rest.headers(ORDERS_WRITE)
+    cancelled = rest.post("/v1/orders/8000002/cancel", {}, shop).json()["event_id"]
+    assert fate(rest, 8_000_002, cancelled, shop)["outcome"] == "applied", "the shop is always heard"
+
+
+def test_no_courier_speaks_for_the_shop(rest: Rest) -> None:
+    update = {"status": "cancelled", "courier": "shop"}
+    problem(rest.post("/v1/orders/7/status", update, rest.headers(STATUS_WRITE)), 422, "validation")
+    problem(
+        rest.post("/v1/orders/7/status", {"status": "lost"}, rest.headers(STATUS_WRITE, courier="shop")),
+        422,
+        "validation",
+    )
+
+
+@pytest.mark.parametrize("couriers", [[], [""], ["x" * 201], [5], "jne", ["jne"] * 21, [None]])
+def test_couriers_that_are_none_are_refused(rest: Rest, couriers: Any) -> None:
+    problem(rest.post("/v1/orders", {**ORDER, "couriers": couriers}, rest.headers(ORDERS_WRITE)), 422, "validation")
+
+
 def test_a_shop_cancels_an_order_that_is_not_on_its_way(rest: Rest) -> None:
     shop, id_order = rest.headers(ORDERS_WRITE, sub="a-shop"), placed(rest)
     answer = rest.post(f"/v1/orders/{id_order}/cancel", {"note": "Stok habis"}, {**shop, "Idempotency-Key": "x"})

@@ -124,7 +124,7 @@ def test_whoever_has_the_link_sees_where_the_order_is_and_nothing_else(rest: Res
     history = shared.pop("history")
     assert shared == {name: order[name] for name in shared}
     assert set(order) - set(shared) == {
-        *("id_user", "id_produk", "produk_nama", "harga", "jumlah", "total_harga", "currency")
+        *("id_user", "id_produk", "produk_nama", "harga", "jumlah", "total_harga", "currency", "couriers")
     }
     assert [(row["status"], row["version"]) for row in history] == [
         ("delivered", 4),

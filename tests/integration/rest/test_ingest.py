@@ -62,6 +62,7 @@ def test_an_order_that_is_taken_is_in_kafka_whole(api: Rest) -> None:
         "placed_at": parse_time("2026-01-02T03:00:00.500Z"),
         "produk_nama": "Kopi",
         "promised_at": None,
+        "couriers": None,
     }
 
 

@@ -104,6 +104,7 @@ def test_an_order_is_shown_with_its_current_status(api: Rest) -> None:
         "version": 3,
         "courier": "jne",
         "eta": rfc3339(NOON + DAY_MS),
+        "couriers": None,
     }
 
 
