@@ -11,7 +11,7 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 CODE := streams tables agents api cli deploy bench tests
 PACKAGES := streams tables agents api cli deploy.local
 
-.PHONY: help run up down status logs test faults conformance soak check format bench bench-push lock clean tools
+.PHONY: help run up down status logs test faults conformance soak check audit format bench bench-push lock clean tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -55,6 +55,16 @@ check: .venv/ready ## format, lint, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(PACKAGES:%=-p %)
 	@$(BIN)/lint-imports
+
+# Its answer changes with the day, and it needs the network: so no test asks. A package that nobody knows of is an error.
+audit: .venv/audit/bin/pip-audit ## which of our dependencies have known vulnerabilities; asks the package indexes
+	@failed=0; for lock in requirements.lock deploy/local/maven.lock deploy/local/java.lock; do echo $$lock; \
+	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || failed=1; done; \
+	echo clients/js; (cd clients/js && npm audit --package-lock-only) || failed=1; exit $$failed
+
+.venv/audit/bin/pip-audit: | .venv/bin/python
+	@$(BIN)/python -m venv .venv/audit
+	@.venv/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
 
 format: .venv/ready ## format the code, and repair what the linter can
 	@$(BIN)/ruff format .

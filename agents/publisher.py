@@ -113,7 +113,7 @@ class Publisher:
             except (KafkaError, OSError) as error:
                 metrics.RETRIES.labels("kafka").inc()
                 log.warning("kafka_away", topic=topic, partition=partition, error=repr(error), pause=pause)
-                await asyncio.sleep(pause * random.uniform(0.5, 1))
+                await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter
                 pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _send(self, topic: str, partition: int, records: list[Outgoing]) -> int:

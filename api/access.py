@@ -18,7 +18,7 @@ BEARER = HTTPBearer(
     bearerFormat="JWT",
     description="A JWT (`lacak token` makes one for the local stack), or an API key (`lacak keys create`).",
 )
-INVALID_TOKEN = 'Bearer realm="lacak", error="invalid_token"'
+INVALID_TOKEN = 'Bearer realm="lacak", error="invalid_token"'  # noqa: S105 - a challenge
 
 
 async def caller_of(request: Request) -> Caller:

@@ -1,6 +1,6 @@
 """Which address a request comes from, where proxies are in between."""
 
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 
 class Addresses:
@@ -12,13 +12,19 @@ class Addresses:
     def client(self, peer: str, forwarded: str) -> str:
         """The last one that no proxy of ours speaks for; of IPv6 its /64, since one household has as many as that.
 
-        `peer`: the address that the socket is connected to; `forwarded`: X-Forwarded-For, or nothing."""
+        `peer`: the address that the socket is connected to; `forwarded`: X-Forwarded-For, all its lines, or nothing."""
         said = [peer, *(each.strip() for each in reversed(forwarded.split(",")))]
         for each in said:
             try:
-                address = ip_address(each)
+                address = _address(each)
             except ValueError:
                 return peer
             if not any(address in network for network in self._proxies):
-                return str(IPv6Address(int(address) >> 64 << 64)) if address.version == 6 else each
+                return str(IPv6Address(int(address) >> 64 << 64)) if address.version == 6 else str(address)
         return peer
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    """Of IPv4 as IPv6 writes it (`::ffff:192.0.2.1`), what it means: else all of IPv4 were one /64."""
+    address = ip_address(text)
+    return (address.version == 6 and address.ipv4_mapped) or address

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from api import cancel, event_docs, fates, ingest, lifecycle, local, page, problems, queries, sharing, updates
+from api.cookies import PlainCookies
 from api.health import health_routes
 from api.identity import Identity
 from api.limits import UNLIMITED, Limit, Limits
@@ -126,6 +127,7 @@ def _app(limits: Limits, identity: Identity, lifespan: Lifespan) -> App:
     )
     app.state.authenticator = identity.authenticator
     app.state.limits = limits
+    app.add_middleware(PlainCookies)
     app.add_middleware(BodyLimit)
     app.add_middleware(Limit, limits=limits)
     app.add_middleware(Measure)

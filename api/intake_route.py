@@ -24,4 +24,4 @@ class IntakeRoute(CallersJsonRoute):
             services.intake.backlog.check()
         except NoRoom as error:
             metrics.SHED.inc()
-            raise Problem(OVERLOADED, headers={"Retry-After": str(random.randint(1, RETRY_WITHIN))}) from error
+            raise Problem(OVERLOADED, headers={"Retry-After": str(random.randint(1, RETRY_WITHIN))}) from error  # noqa: S311 - jitter

@@ -112,13 +112,19 @@ def _read(path: Path) -> Keys:
 
 async def _fetch(url: str) -> Keys:
     try:
-        async with httpx.AsyncClient(timeout=FETCH_SECONDS) as client, client.stream("GET", url) as answer:
+        async with (
+            asyncio.timeout(FETCH_SECONDS),  # httpx's own is for each part that comes
+            httpx.AsyncClient(timeout=FETCH_SECONDS) as client,
+            client.stream("GET", url) as answer,
+        ):
             answer.raise_for_status()
             document = b""
             async for part in answer.aiter_bytes():
                 document += part
                 if len(document) > MAX_SET:
                     raise NoKeys(f"{url}: larger than {MAX_SET} bytes")
+    except TimeoutError as error:
+        raise NoKeys(f"{url}: not there after {FETCH_SECONDS:g} s") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise NoKeys(f"{url}: {error or repr(error)}") from error
     return key_set(document, url)

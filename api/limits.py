@@ -37,7 +37,7 @@ class Limits:
     def check_address(self, scope: Scope) -> None:
         """Counts a request; raises a Problem for one too many."""
         if self._addresses is not None and scope["path"] not in UNLIMITED:
-            forwarded = next((value for name, value in scope["headers"] if name == b"x-forwarded-for"), b"")
+            forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
             peer = (scope.get("client") or ("",))[0]
             _check(scope, "address", self._addresses.take(self._client(peer, forwarded.decode("latin-1"))))
 

@@ -34,6 +34,7 @@ RETRIED = (409, 429, 503)
 # A body of 1 MiB may hold 100,000 unknown fields, or one with a name of that size: the answer is no echo of it.
 MAX_ERRORS = 50
 MAX_NAME = 200
+MAX_DETAIL = 300
 
 _log = log.get(__name__)
 
@@ -73,7 +74,10 @@ class Problem(HTTPException):
 def invalid(errors: Iterable[Mapping[str, Any]], prefix: tuple[int | str, ...] = ()) -> Problem:
     """The problem of pydantic's errors, their fields named like `updates[3].latitude`; of the first MAX_ERRORS."""
     named = [
-        {"field": field_name((*prefix, *error["loc"]))[:MAX_NAME], "detail": error["msg"].removeprefix("Value error, ")}
+        {
+            "field": field_name((*prefix, *error["loc"]))[:MAX_NAME],
+            "detail": error["msg"].removeprefix("Value error, ")[:MAX_DETAIL],
+        }
         for error in islice(errors, MAX_ERRORS)
     ]
     return Problem(VALIDATION, "; ".join(f"{e['field']}: {e['detail']}" for e in named[:3]), errors=named)

@@ -89,7 +89,7 @@ def traffic(seed: int, orders: int, users: int, first_id: int, forever: bool = F
 
     The same arguments give the same moves.
     """
-    random = Random(seed)
+    random = Random(seed)  # noqa: S311 - couriers of a play
     under_way: list[tuple[Journey, list[Step]]] = []
     opened = 0
     while under_way or forever or opened < orders:

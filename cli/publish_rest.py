@@ -85,7 +85,7 @@ class RestSink:
 
     async def _try(self, path: str, body: Message, tries: int) -> tuple[httpx.Response | None, str, float]:
         """The answer or None, why there is none, and how long to wait before the next try."""
-        wait = random.uniform(0, min(LONGEST_WAIT, 0.25 * 2**tries))
+        wait = random.uniform(0, min(LONGEST_WAIT, 0.25 * 2**tries))  # noqa: S311 - jitter
         try:
             answer = await self._client.post(path, json=body, headers={"authorization": f"Bearer {self._token()}"})
         except httpx.TransportError as error:

@@ -7,7 +7,7 @@ import typer
 from cli.edge import Failed, now_ms, settings
 from streams.settings import Settings
 
-NO_SECRET = "LACAK_JWT_SECRET is not set: `make up` makes one at its first start, and writes it to .env"
+NO_SECRET = "LACAK_JWT_SECRET is not set: `make up` makes one at its first start, and writes it to .env"  # noqa: S105 - says that there is none
 
 
 def sign(using: Settings, scopes: list[str], ttl: int, sub: str | None = None, courier: str | None = None) -> str:

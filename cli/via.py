@@ -34,5 +34,5 @@ def sink_for(using: Settings, via: Via, process: str, url: str | None, patience:
 
 def api_url(using: Settings) -> str:
     """Where the API of these settings is, as seen from this machine."""
-    host = "127.0.0.1" if using.http_host in ("0.0.0.0", "::", "") else using.http_host
+    host = "127.0.0.1" if using.http_host in ("0.0.0.0", "::", "") else using.http_host  # noqa: S104 - nothing is bound
     return f"http://{host}:{using.http_port}"

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import Any
 
 import structlog
 
@@ -13,6 +14,7 @@ def set_up(level: str, json: bool) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _printable,
         structlog.processors.format_exc_info,
     ]
     renderer: structlog.types.Processor = (
@@ -23,7 +25,7 @@ def set_up(level: str, json: bool) -> None:
         )
     )
     handler = logging.StreamHandler(sys.stderr)
-    handler.addFilter(_one_line)
+    handler.addFilter(_is_fit)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
@@ -38,13 +40,27 @@ def set_up(level: str, json: bool) -> None:
     )
 
 
-def _one_line(record: logging.LogRecord) -> bool:
-    """The driver's stack traces of its tries to connect, in one line: whoever called is told, and logs what it means.
-    aiokafka tells of each connection that it has shown its password on."""
+# What libraries tell below these levels is not for a log: of each connection that a password was shown on; and each
+# record that is sent, whole.
+_LEAST = {"aiokafka.conn": logging.WARNING, "aiokafka.producer.producer": logging.INFO}
+
+
+def _is_fit(record: logging.LogRecord) -> bool:
+    """And the driver's stack traces of its tries to connect become one line: whoever called is told, and logs what it
+    means."""
     if record.name.startswith("cassandra") and record.exc_info and record.exc_info[1]:
         record.msg, record.args = f"{record.getMessage()} {record.exc_info[1]}", None
         record.exc_info = record.exc_text = None
-    return not (record.name == "aiokafka.conn" and record.levelno < logging.WARNING)
+    return record.levelno >= _LEAST.get(record.name, logging.NOTSET)
+
+
+def _printable(_: Any, __: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """A stranger's word steers no terminal that shows it."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            text = value.rstrip("\n")  # of which libraries put one at the end
+            event[name] = text if text.isprintable() else repr(text)[1:-1]
+    return event
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:

@@ -31,7 +31,7 @@ class NodeLease:
 
     async def _find(self, owner: str, nodes: int, ttl: int) -> int | None:
         taken: dict[int, str] = dict(await self._session.fetch(statements.READ_NODES))
-        start = random.randrange(nodes)
+        start = random.randrange(nodes)  # noqa: S311 - where to begin
         candidates = [(start + step) % nodes for step in range(nodes)]
         mine = [node for node in candidates if taken.get(node) == owner]
         for node in mine + [node for node in candidates if node not in taken]:

@@ -1,7 +1,5 @@
 """Who may connect, from where, and what for: read from the handshake, the same for both transports."""
 
-from urllib.parse import urlsplit
-
 from api.auth import ORDERS_READ, Authenticator, Caller
 from api.hs256 import InvalidToken
 from api.live.closes import EXPIRED, FORBIDDEN, POLICY, TRY_LATER, Refused
@@ -47,13 +45,13 @@ class Admission:
 
     @staticmethod
     def _is_own(origin: str, handshake: Handshake) -> bool:
-        return urlsplit(origin).netloc.lower() == (handshake.header(b"host") or "").lower() != ""
+        return origin.partition("://")[2].lower() == (handshake.header(b"host") or "").lower() != ""
 
     def holder(self, handshake: Handshake, cookie: bool = False) -> Pass:
         """Whom the ticket, bearer token or (where it counts) cookie lets in; raises Refused."""
         ticket = handshake.parameter("ticket") or _offered_ticket(handshake)
         scheme, _, token = (handshake.header(b"authorization") or "").partition(" ")
-        session = handshake.cookies.get(COOKIE) if cookie else None
+        session = handshake.cookie(COOKIE) if cookie else None
         try:
             if ticket is not None:
                 return self._tickets.redeem(ticket)

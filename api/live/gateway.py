@@ -166,7 +166,7 @@ class Gateway:
         random.shuffle(connections)
         _log.info("draining", connections=len(connections), seconds=self._settings.drain_seconds)
         slot = self._settings.drain_seconds / max(1, len(connections))
-        moments = {connection: (n + random.random()) * slot for n, connection in enumerate(connections)}
+        moments = {connection: (n + random.random()) * slot for n, connection in enumerate(connections)}  # noqa: S311 - jitter
         for connection, moment in moments.items():
             connection.push(frames.drain(round(moment * 1000)))
         loop = asyncio.get_running_loop()

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from urllib.parse import parse_qsl
 
-from starlette.requests import cookie_parser
 from starlette.types import Scope
+
+from api.cookies import cookie
 
 
 class Handshake:
@@ -26,6 +27,10 @@ class Handshake:
         """A header's value."""
         return next((value.decode("latin-1") for each, value in self._headers if each == name), None)
 
+    def all_of(self, name: bytes) -> str:
+        """A header that is a list, all its lines as one (RFC 9110, section 5.3); empty without one."""
+        return ",".join(value.decode("latin-1") for each, value in self._headers if each == name)
+
     def parameter(self, name: str) -> str | None:
         """A parameter's value."""
         return next((value for each, value in reversed(self._query) if each == name), None)
@@ -34,13 +39,12 @@ class Handshake:
         """All values of a parameter."""
         return [value for each, value in self._query if each == name]
 
-    @property
-    def cookies(self) -> dict[str, str]:
-        """By name."""
-        return cookie_parser(self.header(b"cookie") or "")
+    def cookie(self, name: str) -> str | None:
+        """A cookie's value."""
+        return cookie(self.header(b"cookie") or "", name)
 
     @property
     def subprotocols(self) -> list[str]:
         """Those of WebSocket that the client offers, the one it likes best first."""
-        lines = [value.decode("latin-1") for name, value in self._headers if name == b"sec-websocket-protocol"]
-        return [one.strip() for line in lines for one in line.split(",")]
+        offered = self.all_of(b"sec-websocket-protocol")
+        return [one.strip() for one in offered.split(",")] if offered else []

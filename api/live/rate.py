@@ -22,6 +22,6 @@ class ConnectRate:
         """Counts a handshake; raises Refused for one too many."""
         if self._buckets is None:
             return
-        address = self._addresses.client(handshake.peer, handshake.header(b"x-forwarded-for") or "")
+        address = self._addresses.client(handshake.peer, handshake.all_of(b"x-forwarded-for"))
         if self._buckets.take(address).wait:
             raise Refused(TRY_LATER, "too many connections from this address at once")

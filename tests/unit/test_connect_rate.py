@@ -75,6 +75,8 @@ def test_without_a_rate_everybody_is_taken() -> None:
         (PROXY, None, PROXY),
         (PROXY, "10.0.0.3", PROXY),
         ("2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::"),
+        (f"::ffff:{HOME}", None, HOME),  # IPv4 on a socket of IPv6
+        (f"::ffff:{PROXY}", f"::ffff:{HOME}", HOME),
         ("", None, ""),  # a socket that is no network's
     ],
 )
@@ -82,6 +84,14 @@ def test_the_address_is_the_last_that_no_proxy_of_ours_speaks_for(
     peer: str, forwarded: str | None, address: str
 ) -> None:
     assert Addresses("10.0.0.0/8, fd00::/8").client(peer, forwarded or "") == address
+
+
+def test_a_second_line_of_the_header_is_heard_where_a_proxy_adds_one() -> None:
+    rate = ConnectRate(PER_SECOND, "10.0.0.0/8", Clock())
+    for n in range(BURST):
+        lines = [(b"x-forwarded-for", b"198.51.100.%d" % n), (b"x-forwarded-for", HOME.encode())]
+        rate.check(Handshake(lines, b"", PROXY))
+    assert taken(rate, handshake(PROXY, HOME), 1) == 0, "the first lines are the client's own words"
 
 
 def test_a_proxy_that_is_no_network_is_told_at_the_start() -> None:

@@ -1,5 +1,6 @@
 """An issuer's tokens: what its keys sign is taken, by their own algorithms, and nothing else is."""
 
+import asyncio
 import base64
 import json
 import time
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, HMACAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from api import issuer
 from api.auth import REQUIRED, Authenticator
 from api.hs256 import InvalidToken, UnknownKey
 from api.issuer import Issuer, NoKeys, issuers_keys, key_set
@@ -183,3 +185,27 @@ def test_what_is_no_key_set_is_said_to_be_none(document: bytes) -> None:
 def test_a_place_that_cannot_be_right_is_refused_at_the_start(place: str) -> None:
     with pytest.raises(NoKeys, match=place):
         issuers_keys(place, 60)
+
+
+async def test_an_issuer_that_never_comes_to_the_end_of_its_set_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not asked.is_set():
+            writer.write(b" ")
+            await asyncio.sleep(0.05)
+        writer.close()
+        gone.set()
+
+    monkeypatch.setattr(issuer, "FETCH_SECONDS", 0.2)
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    try:
+        with pytest.raises(NoKeys, match=r"not there after 0\.2 s"):
+            await asyncio.wait_for(issuer._fetch(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"), 5)
+    finally:
+        asked.set()
+        server.close()
+        await gone.wait()

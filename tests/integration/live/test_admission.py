@@ -197,6 +197,13 @@ async def refused_handshake(rest: Rest, headers: dict[str, str], tail: str = "")
     return refused.value.response.status_code
 
 
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "https://", "null", "x" * 100])
+async def test_an_origin_that_is_none_is_refused_like_another_one(allowing: Rest, user: int, origin: str) -> None:
+    headers = {"Origin": origin, **bearer(allowing.settings, user)}
+    assert await refused_handshake(allowing, headers) == 403
+    problem(allowing.get("/v1/live/sse", headers), 403, "forbidden")
+
+
 async def test_a_page_of_another_origin_is_refused(allowing: Rest, user: int) -> None:
     headers = bearer(allowing.settings, user)
     for origin in ("https://elsewhere.example", "null", "http://127.0.0.1:1", "https://partner.example.evil", ""):

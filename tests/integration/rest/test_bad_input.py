@@ -26,6 +26,12 @@ def nothing_reaches_kafka(api: Rest) -> Iterator[None]:
     assert topics_reader.read(api.settings, "courier-status-updates") == []
 
 
+def test_an_answer_is_no_echo_of_what_was_sent(api: Rest) -> None:
+    answer = api.post(ORDERS, {**ORDER, "placed_at": "x" * 100_000}, writer(api))
+    assert fields(answer) == ["placed_at"]
+    assert len(answer.content) < 2_000
+
+
 def writer(api: Rest) -> dict[str, str]:
     return api.headers(ORDERS_WRITE, STATUS_WRITE)
 
