@@ -216,7 +216,7 @@ def judge(rows: Sequence[Row], update: Update, couriers: Collection[str] | None 
     if any(row.event_id == update.event_id for row in rows):
         return Duplicate()
     if couriers is not None and update.courier not in couriers and update.courier != SHOP:
-        return Rejected(Reason.WRONG_COURIER, f"the order names {', '.join(couriers)}")
+        return Rejected(Reason.WRONG_COURIER, "the order names its couriers, and this is none of them")
     now, since = current(rows), status_at(rows)
     occurred_at = update.occurred_at
     if occurred_at > update.recorded_at:

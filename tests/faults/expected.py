@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from evidence import ORDERS, UPDATES, Record
-from life import APPLIED, DUPLICATE, Life
+from life import APPLIED, DUPLICATE, LATE, Life
 from validity import said, too_large
 from wire import Bad, Message, number_of, partition_of
 
@@ -106,10 +106,10 @@ def _update(expected: Expected, message: Message, record: Record) -> None:
     verdict = life.judge(message, record)
     if verdict == APPLIED:
         expected.applied[place] = message["id_order"], len(life.changes)
-    if verdict in ("illegal_transition", "too_many_updates"):
-        _reject(expected, UPDATES, record, verdict)
-    else:
+    if verdict in (APPLIED, LATE, DUPLICATE):
         expected.count(verdict)
+    else:
+        _reject(expected, UPDATES, record, verdict)
 
 
 def _wait(expected: Expected, id_order: int, record: Record) -> None:
