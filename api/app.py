@@ -17,6 +17,7 @@ from api.identity import Identity
 from api.limits import UNLIMITED, Limit, Limits
 from api.live.gateway import Gateway
 from api.live.routes import live_routes
+from api.plain_path import PlainPath
 from api.registry import RegistryError, registry_routes
 from api.requests import BodyLimit, Measure
 from api.services import Services, wall_clock
@@ -128,6 +129,7 @@ def _app(limits: Limits, identity: Identity, lifespan: Lifespan) -> App:
     app.state.authenticator = identity.authenticator
     app.state.limits = limits
     app.add_middleware(BodyLimit)
+    app.add_middleware(PlainPath)
     app.add_middleware(Limit, limits=limits)
     app.add_middleware(Measure)
     problems.install(app)
