@@ -26,7 +26,9 @@ async def caller_of(request: Request) -> Caller:
     known = getattr(request.state, "caller", None)
     if isinstance(known, Caller):
         return known
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    # One, or none: whoever reads the other of two, a gateway in front or a log, would see another caller.
+    values = request.headers.getlist("authorization")
+    scheme, _, token = (values[0] if len(values) == 1 else "").partition(" ")
     if scheme.lower() != "bearer":
         raise Problem(UNAUTHENTICATED, headers={"WWW-Authenticate": 'Bearer realm="lacak"'})
     authenticator: Authenticator = request.app.state.authenticator

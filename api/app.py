@@ -18,6 +18,7 @@ from api.identity import Identity
 from api.limits import UNLIMITED, Limit, Limits
 from api.live.gateway import Gateway
 from api.live.routes import live_routes
+from api.plain_path import PlainPath
 from api.registry import RegistryError, registry_routes
 from api.requests import BodyLimit, Measure
 from api.services import Services, wall_clock
@@ -129,6 +130,7 @@ def _app(limits: Limits, identity: Identity, lifespan: Lifespan) -> App:
     app.state.limits = limits
     app.add_middleware(PlainCookies)
     app.add_middleware(BodyLimit)
+    app.add_middleware(PlainPath)
     app.add_middleware(Limit, limits=limits)
     app.add_middleware(Measure)
     problems.install(app)

@@ -13,11 +13,16 @@ from api.problems import Problem
 
 MAX_HEAD = 64 * 1024  # bytes of request line, headers and trailers
 HEAD_SECONDS = 30.0  # for all of them
+VERSIONS = ("1.0", "1.1")
 LINGER_SECONDS = 1.0  # what still comes is dropped: a connection closed under a sender is reset, and its answer lost
 
 
 class HeadTooLarge(Exception):
     """The head has more than MAX_HEAD bytes."""
+
+
+class UnknownVersion(Exception):
+    """It is no HTTP/1: the parser takes a request line without a version for HTTP/0.9, which has no answers' heads."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -59,6 +64,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._end_head()
+        if self.parser.get_http_version() not in VERSIONS:
+            raise UnknownVersion
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -72,7 +79,7 @@ class BoundedHttp(HttpToolsProtocol):
     def refuse(self, problem: Problem) -> None:
         """Answers, and hears no more; where another answer is under way, nothing goes in between."""
         self._refused = True
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._is_answering():
             self.transport.close()
         else:
             answer = problem.response()
@@ -82,6 +89,17 @@ class BoundedHttp(HttpToolsProtocol):
             self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
             self._end_head()
             self._deadline = self.loop.call_later(LINGER_SECONDS, self.timeout_keep_alive_handler)
+
+    def _is_answering(self) -> bool:
+        """Whether an answer is under way, or due before this one. What waits for a body that is no body, is told so."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        if cycle.response_started or not cycle.more_body or self.pipeline:
+            return True
+        cycle.disconnected = True
+        cycle.message_event.set()
+        return False
 
     def _grow(self, size: int) -> None:
         self._silent = 0

@@ -124,7 +124,7 @@ class JsonRequest(Request):
 
 def media_type_of(request: Request) -> str:
     """The content type without its parameters, in lower case; empty without one."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return request.headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
 
 
 def not_json(request: Request) -> Problem:

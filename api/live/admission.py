@@ -50,7 +50,7 @@ class Admission:
     def holder(self, handshake: Handshake, cookie: bool = False) -> Pass:
         """Whom the ticket, bearer token or (where it counts) cookie lets in; raises Refused."""
         ticket = handshake.parameter("ticket") or _offered_ticket(handshake)
-        scheme, _, token = (handshake.header(b"authorization") or "").partition(" ")
+        scheme, _, token = (handshake.only(b"authorization") or "").partition(" ")
         session = handshake.cookie(COOKIE) if cookie else None
         try:
             if ticket is not None:

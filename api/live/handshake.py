@@ -31,6 +31,11 @@ class Handshake:
         """A header that is a list, all its lines as one (RFC 9110, section 5.3); empty without one."""
         return ",".join(value.decode("latin-1") for each, value in self._headers if each == name)
 
+    def only(self, name: bytes) -> str | None:
+        """The value of a header that may come once; None where it comes twice, for then nobody knows which counts."""
+        values = [value for each, value in self._headers if each == name]
+        return values[0].decode("latin-1") if len(values) == 1 else None
+
     def parameter(self, name: str) -> str | None:
         """A parameter's value."""
         return next((value for each, value in reversed(self._query) if each == name), None)

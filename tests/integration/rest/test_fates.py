@@ -52,6 +52,8 @@ def test_a_courier_learns_what_became_of_its_updates(rest: Rest) -> None:
     send(rest, id_order, "lost", "a/4", "2026-11-01T12:00:00Z")
     send(rest, id_order, "lost", "a/1", "2026-11-01T13:00:00Z")
     assert fate(rest, id_order, "a/4")["reason"] == "illegal_transition"
+    encoded = rest.get(f"/v1/orders/{id_order}/updates/a%2F4", rest.headers(OPS))
+    assert encoded.json()["event_id"] == "a/4"
     told = {event_id: fate(rest, id_order, event_id) for event_id in ("a/1", "a/2", "a/3", "a/4")}
     assert [(each["outcome"], each["status"], each["version"]) for each in told.values()] == [
         ("applied", "in_transit", 2),
