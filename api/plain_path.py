@@ -5,7 +5,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.problem_types import NOT_FOUND
 from api.problems import Problem
 
-
 _EVENT = b"/updates/"  # what follows is a courier's word, which may have any character
 
 

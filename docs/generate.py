@@ -1,9 +1,11 @@
 """Writes the pages that are made from code: `python docs/generate.py` (tests fail when a page is older than its code)."""
 
+import json
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from api.asyncapi import document
 from streams.order import STATUSES, TERMINAL, TRANSITIONS, WAY
 from streams.settings import Settings
 from tables.access import GROUPS, SERVICES, TABLES, TOPICS, Operations, Service
@@ -115,7 +117,12 @@ def _matrix(thing: str, names: Sequence[str], of: Callable[[Service], Operations
     return "\n".join([f"| {thing} | who |", "|---|---|", *rows])
 
 
-PAGES = {"lifecycle.md": lifecycle, "settings.md": settings, "access.md": access}
+def asyncapi() -> str:
+    """Topics and live push."""
+    return json.dumps(document(), indent=2) + "\n"
+
+
+PAGES = {"lifecycle.md": lifecycle, "settings.md": settings, "access.md": access, "asyncapi.json": asyncapi}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

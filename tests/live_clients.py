@@ -1,4 +1,7 @@
-"""Clients of live push that are not ours: `websockets`, and server-sent events read off httpx by the standard."""
+"""Clients of live push that are not ours: `websockets`, and server-sent events read off httpx by the standard.
+
+They take only frames that are as docs/asyncapi.json describes them.
+"""
 
 import asyncio
 import json
@@ -15,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 import topics_reader
 from api.auth import issue_token
 from changes import change, record
+from described import check_frame
 from rest import Rest
 from streams.messages import Message
 from streams.settings import Settings
@@ -88,6 +92,7 @@ class Client:
         """The next frame, or the next of a kind."""
         while True:
             frame = await asyncio.wait_for(anext(self.frames), PATIENCE)
+            check_frame({name: value for name, value in frame.items() if name != "id"})  # that is SSE's
             self._keep(frame)
             if kind is None or frame["type"] == kind:
                 return frame
