@@ -21,6 +21,7 @@ class Identity:
         check_secrets(settings)
         self._issuer = _issuer(settings)
         keyring = None if orders is None else Keyring(orders, clock)
+        self._keyring = keyring
         self._read: list[Refreshed[Any]] = [each.keys for each in (self._issuer, keyring) if each is not None]
         self.authenticator = Authenticator(
             settings.jwt_secret,
@@ -38,9 +39,14 @@ class Identity:
 
     @property
     def checks(self) -> dict[str, Callable[[], bool]]:
-        """What must be there before tokens can be judged. Not the API keys: without Cassandra other callers go on."""
-        issuer = self._issuer
-        return {} if issuer is None else {"jwt_keys": lambda: issuer.keys.there}
+        """What must be there before tokens can be judged. API keys for a moment: without Cassandra others go on."""
+        issuer, keyring = self._issuer, self._keyring
+        checks: dict[str, Callable[[], bool]] = {}
+        if issuer is not None:
+            checks["jwt_keys"] = lambda: issuer.keys.there
+        if keyring is not None:
+            checks["api_keys"] = lambda: keyring.keys.settled
+        return checks
 
     async def start(self) -> None:
         """Begins to read; returns at once."""

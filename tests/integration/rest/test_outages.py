@@ -111,7 +111,7 @@ def test_without_kafka_the_process_lives_and_is_not_ready(without_kafka: Rest) -
     api = without_kafka
     assert api.get("/healthz").json() == {"status": "alive"}
     found = must_retry(api.get("/readyz"), "unavailable")
-    assert (found["ready"], found["checks"]) == (False, {"kafka": False, "ids": True})
+    assert (found["ready"], found["checks"]) == (False, {"kafka": False, "ids": True, "api_keys": True})
 
 
 def test_the_api_waits_for_topics_and_tables_that_are_made_later(settings: Settings) -> None:

@@ -23,7 +23,7 @@ def test_the_lifecycle_is_the_table(api: Rest) -> None:
 
 def test_it_is_alive_and_ready(api: Rest) -> None:
     assert api.get("/healthz").json() == {"status": "alive"}
-    assert api.get("/readyz").json() == {"ready": True, "checks": {"kafka": True, "ids": True}}
+    assert api.get("/readyz").json() == {"ready": True, "checks": {"kafka": True, "ids": True, "api_keys": True}}
 
 
 def metric(api: Rest, line: str) -> float:

@@ -63,7 +63,10 @@ def test_it_takes_orders_and_watchers_on_one_port(web: Rest) -> None:
 
 
 def test_ready_means_both(web: Rest) -> None:
-    assert web.get("/readyz").json() == {"ready": True, "checks": {"kafka": True, "ids": True, "live": True}}
+    assert web.get("/readyz").json() == {
+        "ready": True,
+        "checks": {"kafka": True, "ids": True, "api_keys": True, "live": True},
+    }
 
 
 def test_without_the_local_stack_the_page_gets_no_token(web: Rest) -> None:
