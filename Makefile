@@ -40,9 +40,10 @@ faults: .venv/ready ## break a whole system on purpose for MINUTES=15, and see t
 	$(BIN)/python tests/model/run.py --schedules 20000 $(if $(SEED),--seed $(SEED))
 	$(BIN)/python tests/faults/run.py $(if $(SEED),--seed $(SEED)) --minutes $(or $(MINUTES),15)
 
-conformance: .venv/ready ## our WebSocket protocol before Autobahn's cases, and before 100,000 conversations and what is left of them
+conformance: .venv/ready ## our WebSocket protocol before Autobahn's cases and 100,000 conversations, the API before 10,000 requests made from its description
 	PYTHONPATH=. $(BIN)/python tests/conformance/autobahn.py
 	FUZZ_INPUTS=34000 $(PYTEST) tests/unit/test_rfc6455.py
+	PYTHONPATH=.:tests $(BIN)/python tests/conformance/openapi.py
 
 soak: .venv/ready tools ## 5,000 live clients while gateways are killed, mixed load while APIs are: nobody misses, and nothing is lost
 	$(BIN)/python tests/soak/soak.py

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Depends, Header, Request
 from fastapi.responses import Response
+from pydantic import WithJsonSchema
 
 from api.auth import Caller
 from api.intake import Intake, Record
@@ -33,6 +34,8 @@ MAX_KEPT = 64 * 1024  # bytes; a longer answer is made again, from the same ids
 _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"')  # RFC 8941, section 3.3.3
 _KEPT_HEADERS = frozenset({"location"})
 _BARE = re.compile(r"[!#-~]([ !#-~]*[!#-~])?")
+
+_FORM = rf'^({_BARE.pattern}|"([ !#-\[\]-~]|\\["\\])+")$'  # both, for OpenAPI
 
 _log = log.get(__name__)
 
@@ -171,6 +174,7 @@ def _digest(value: list[Any]) -> bytes:
 async def _documented(
     _: Annotated[
         str | None,
+        WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": _FORM}),
         Header(
             alias=HEADER,
             description="Up to 255 characters of ASCII, new for each request: sent again with it within a day, a "

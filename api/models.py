@@ -37,10 +37,10 @@ def _id(value: object) -> object:
         if number is None:
             raise ValueError("not a number in plain decimal")
         return number
-    return _whole(value)
+    return whole(value)
 
 
-def _whole(value: object) -> object:
+def whole(value: object) -> object:
     """42.0 is 42; what has a fraction, or is too large to be exact, stays what it is and is refused as such."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT_FLOAT else value
 
@@ -56,8 +56,20 @@ def _time(value: object) -> int:
     return ms
 
 
+def decimal_pattern(low: int, high: int) -> str:
+    """A regular expression for the plain decimals from `low`, 0 or 1, to `high`, of two digits or more."""
+    digits = str(high)
+    shorter = f"[1-9][0-9]{{0,{len(digits) - 2}}}"
+    smaller = [
+        f"{digits[:at]}[{1 if at == 0 else 0}-{int(digit) - 1}]" + (f"[0-9]{{{left}}}" if left else "")
+        for at, digit in enumerate(digits)
+        if int(digit) > (1 if at == 0 else 0) and (left := len(digits) - at - 1) >= 0
+    ]
+    return f"^({'|'.join([*(['0'] if low == 0 else []), shorter, *smaller, digits])})$"
+
+
 def _string_or_number(low: int, high: int, example: str) -> WithJsonSchema:
-    text = {"type": "string", "pattern": "^(0|[1-9][0-9]{0,18})$"}
+    text = {"type": "string", "pattern": decimal_pattern(low, high)}
     number = {"type": "integer", "minimum": low, "maximum": high}
     return WithJsonSchema({"anyOf": [text, number], "examples": [example]})
 
@@ -67,7 +79,7 @@ IdOrder = Annotated[
 ]
 IdUser = Annotated[int, BeforeValidator(_id), Field(ge=0, le=INT_MAX), _string_or_number(0, INT_MAX, "42")]
 IdProduk = Annotated[int, BeforeValidator(_id), Field(ge=0, le=INT_MAX), _string_or_number(0, INT_MAX, "7")]
-Money = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=INT_MAX)]
+Money = Annotated[int, Field(ge=0, le=INT_MAX), BeforeValidator(whole)]
 Time = Annotated[
     int,
     BeforeValidator(_time),
@@ -93,9 +105,9 @@ class NewOrder(Strict):
     id_user: IdUser
     id_produk: IdProduk
     harga: Money = Field(description="unit price, in the currency's smallest unit in use: rupiah for IDR")
-    jumlah: Annotated[int, BeforeValidator(_whole)] = Field(ge=1, le=INT_MAX)
-    total_harga: Annotated[int, BeforeValidator(_whole)] | None = Field(
-        None, ge=0, le=ID_MAX, description="harga × jumlah when absent"
+    jumlah: Annotated[int, Field(ge=1, le=INT_MAX), BeforeValidator(whole)]
+    total_harga: Annotated[int, Field(ge=0, le=ID_MAX), BeforeValidator(whole)] | None = Field(
+        None, description="harga × jumlah when absent"
     )
     currency: str = Field("IDR", pattern=f"^{CURRENCY.pattern}$", description="ISO 4217")
     placed_at: Time | None = Field(None, description="now when absent")

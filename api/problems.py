@@ -12,14 +12,17 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
 
 from api.problem_types import (
     ALL,
     BAD_REQUEST,
     INTERNAL,
+    METHOD_NOT_ALLOWED,
     NOT_JSON,
     STORE_AWAY,
     TOO_MANY,
+    UNAUTHENTICATED,
     UNAVAILABLE,
     VALIDATION,
     ProblemType,
@@ -31,6 +34,7 @@ from tables.orders import BadCursor, StoreUnavailable
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
 RETRIED = (409, 429, 503)
+METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 # A body of 1 MiB may hold 100,000 unknown fields, or one with a name of that size: the answer is no echo of it.
 MAX_ERRORS = 50
 MAX_NAME = 200
@@ -114,8 +118,10 @@ def _of_http(error: StarletteHTTPException) -> Problem:
 def install(app: FastAPI) -> None:
     """Makes every failure of the app a problem."""
 
-    async def on_http(_: Request, error: Exception) -> Response:
+    async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, StarletteHTTPException)
+        if error.status_code == METHOD_NOT_ALLOWED.status:
+            return Problem(METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(_methods(request))}).response()
         return _of_http(error).response()
 
     async def on_validation(_: Request, error: Exception) -> Response:
@@ -139,6 +145,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StoreUnavailable, on_store)
     app.add_exception_handler(BadCursor, on_cursor)
     app.add_exception_handler(Exception, on_bug)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that the resource has: the router tells those of the first route of this path only."""
+    asked = [({**request.scope, "method": method}, method) for method in METHODS]
+    routes = request.app.routes
+    return [method for scope, method in asked if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 _MODEL = {
@@ -172,7 +185,17 @@ def documented(*types: ProblemType) -> dict[int | str, dict[str, Any]]:
 def _documented(same: list[ProblemType]) -> dict[str, Any]:
     examples = {type_.name: {"value": Problem(type_).content()} for type_ in same}
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
-    return {"description": "; or: ".join(type_.title for type_ in same), "content": {MEDIA_TYPE: content}}
+    description = "; or: ".join(type_.title for type_ in same)
+    return {"description": description, "content": {MEDIA_TYPE: content}, **_with_headers(same[0].status)}
+
+
+def _with_headers(status: int) -> dict[str, Any]:
+    """What a client needs to know when it is to go on."""
+    text = {"required": True, "schema": {"type": "string"}}
+    seconds = {"required": True, "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"}, "description": "seconds"}
+    if status in RETRIED:
+        return {"headers": {"Retry-After": seconds}}
+    return {"headers": {"WWW-Authenticate": text}} if status == UNAUTHENTICATED.status else {}
 
 
 def describe(openapi: dict[str, Any], unlimited: Collection[str] = ()) -> None:

@@ -74,7 +74,7 @@ class Registry:
         versions = self.versions(subject)
         if version in LATEST:
             return versions[-1]
-        if not version.isdecimal():
+        if not (version.isascii() and version.isdecimal()):
             raise RegistryError(42202, f"The specified version '{version}' is not a valid version id.")
         for one in versions:
             if str(one.version) == version:
@@ -110,6 +110,9 @@ def _schema_of(body: bytes) -> Any:
         raise RegistryError(42201, "Invalid schema") from error
 
 
+VersionNumber = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": "^(latest|-1|[1-9][0-9]{0,8})$", "examples": ["latest", "1"]})
+]
 SchemaId = Annotated[str, WithJsonSchema({"type": "integer", "examples": [1]})]
 _FORM = {
     "type": "object",
@@ -124,6 +127,23 @@ def _refusals(**words: str) -> dict[int | str, dict[str, Any]]:
     return {int(status[1:]): {"description": text, "content": content} for status, text in words.items()}
 
 
+def _gives(schema: dict[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """The same of what it answers when there is nothing to refuse."""
+    return {200: {"content": {RegistryJson.media_type: {"schema": schema}}}}
+
+
+def _object(**properties: str) -> dict[str, Any]:
+    types = {name: {"type": type_} for name, type_ in properties.items()}
+    return {"type": "object", "required": list(properties), "properties": types}
+
+
+def _array(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+_SENT = {"content": {RegistryJson.media_type: {"schema": _object(schema="string")}}, "required": True}
+_VERSION = _object(subject="string", version="integer", id="integer", schema="string")
+_NAMES, _AVRO = _array({"type": "string"}), {"type": "object"}
 _NO_ID = _refusals(_404="There is no such id")
 _NO_SUBJECT = _refusals(_404="There is no such subject")
 _NO_VERSION = _refusals(_404="There is no such subject or version", _422="Not a version")
@@ -138,55 +158,77 @@ def registry_routes(settings: Settings) -> APIRouter:
     registry = Registry(settings)
     router = APIRouter(prefix="/registry", tags=["registry"], default_response_class=RegistryJson)
 
-    @router.get("/schemas/types", summary="The kinds of schemas there are")
+    @router.get("/schemas/types", summary="The kinds of schemas there are", responses=_gives(_NAMES))
     async def types() -> Response:
         return RegistryJson(["AVRO"])
 
     @router.get(
-        "/schemas/ids/{schema_id}", summary="The schema of an id, as in a record's first five bytes", responses=_NO_ID
+        "/schemas/ids/{schema_id}",
+        summary="The schema of an id, as in a record's first five bytes",
+        responses={**_NO_ID, **_gives(_object(schema="string"))},
     )
     async def schema(schema_id: SchemaId) -> Response:
         return RegistryJson({"schema": registry.with_id(schema_id)[0].schema})
 
-    @router.get("/schemas/ids/{schema_id}/schema", summary="The same, without an envelope", responses=_NO_ID)
+    @router.get(
+        "/schemas/ids/{schema_id}/schema",
+        summary="The same, without an envelope",
+        responses={**_NO_ID, **_gives(_AVRO)},
+    )
     async def bare_schema(schema_id: SchemaId) -> Response:
         return PlainTextResponse(registry.with_id(schema_id)[0].schema, media_type=RegistryJson.media_type)
 
     @router.get(
-        "/schemas/ids/{schema_id}/versions", summary="The subjects and versions that have an id", responses=_NO_ID
+        "/schemas/ids/{schema_id}/versions",
+        summary="The subjects and versions that have an id",
+        responses={**_NO_ID, **_gives(_array(_object(subject="string", version="integer")))},
     )
     async def versions_of_id(schema_id: SchemaId) -> Response:
         found = registry.with_id(schema_id)
         return RegistryJson([{"subject": one.subject, "version": one.version} for one in found])
 
-    @router.get("/subjects", summary="The subjects")
+    @router.get("/subjects", summary="The subjects", responses=_gives(_NAMES))
     async def subjects() -> Response:
         return RegistryJson(registry.subjects())
 
-    @router.get("/subjects/{subject}/versions", summary="A subject's versions", responses=_NO_SUBJECT)
+    @router.get(
+        "/subjects/{subject}/versions",
+        summary="A subject's versions",
+        responses={**_NO_SUBJECT, **_gives(_array({"type": "integer"}))},
+    )
     async def versions(subject: str) -> Response:
         return RegistryJson([one.version for one in registry.versions(subject)])
 
     @router.get(
-        "/subjects/{subject}/versions/{version}", summary="One version, by number or `latest`", responses=_NO_VERSION
+        "/subjects/{subject}/versions/{version}",
+        summary="One version, by number or `latest`",
+        responses={**_NO_VERSION, **_gives(_VERSION)},
     )
-    async def version(subject: str, version: str) -> Response:
+    async def version(subject: str, version: VersionNumber) -> Response:
         return RegistryJson(registry.version(subject, version).json())
 
     @router.get(
-        "/subjects/{subject}/versions/{version}/schema", summary="The same, without an envelope", responses=_NO_VERSION
+        "/subjects/{subject}/versions/{version}/schema",
+        summary="The same, without an envelope",
+        responses={**_NO_VERSION, **_gives(_AVRO)},
     )
-    async def bare_version(subject: str, version: str) -> Response:
+    async def bare_version(subject: str, version: VersionNumber) -> Response:
         return PlainTextResponse(registry.version(subject, version).schema, media_type=RegistryJson.media_type)
 
-    @router.post("/subjects/{subject}", summary="Look a schema up", responses=_NO_SCHEMA)
+    @router.post(
+        "/subjects/{subject}",
+        summary="Look a schema up",
+        openapi_extra={"requestBody": _SENT},
+        responses={**_NO_SCHEMA, **_gives(_VERSION)},
+    )
     async def lookup(subject: str, request: Request) -> Response:
         return RegistryJson(registry.lookup(subject, await request.body()).json())
 
     @router.post(
         "/subjects/{subject}/versions",
         summary="The id of a schema that is there; a new one is refused",
-        responses=_READ_ONLY,
+        openapi_extra={"requestBody": _SENT},
+        responses={**_READ_ONLY, **_gives(_object(id="integer"))},
     )
     async def register(subject: str, request: Request) -> Response:
         try:
@@ -196,11 +238,15 @@ def registry_routes(settings: Settings) -> APIRouter:
                 raise
             raise RegistryError(40301, "This registry is read-only: schemas are released with Lacak") from error
 
-    @router.get("/config", summary="Each schema reads, and is read by, those before it")
+    @router.get(
+        "/config",
+        summary="Each schema reads, and is read by, those before it",
+        responses=_gives(_object(compatibilityLevel="string")),
+    )
     async def config() -> Response:
         return RegistryJson({"compatibilityLevel": "FULL"})
 
-    @router.get("/mode", summary="Nothing is registered here")
+    @router.get("/mode", summary="Nothing is registered here", responses=_gives(_object(mode="string")))
     async def mode() -> Response:
         return RegistryJson({"mode": "READONLY"})
 

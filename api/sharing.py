@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from api import answers
-from api.models import IdOrder, Strict
+from api.models import IdOrder, Strict, whole
 from api.problem_types import (
     FORBIDDEN,
     LINK_ENDED,
@@ -44,7 +44,7 @@ class NewShareLink(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"expires_in": 604800}]})
 
-    expires_in: Annotated[int, Field(ge=60, le=30 * DAY, description="seconds")] = 7 * DAY
+    expires_in: Annotated[int, Field(ge=60, le=30 * DAY, description="seconds"), BeforeValidator(whole)] = 7 * DAY
 
 
 @router.post(

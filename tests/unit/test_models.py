@@ -1,5 +1,6 @@
 """Bodies: what REST takes, the worker does not reject for what it is in itself; and small pieces of the API."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.models import IdOrder, NewOrder, Strict, Time
+from api.models import IdOrder, NewOrder, Strict, Time, decimal_pattern
 from api.problem_types import ALL, URN
 from api.problems import field_name
 from api.trace import traceparent_of
@@ -146,3 +147,13 @@ def test_a_valid_traceparent_passes_as_it_came() -> None:
     assert traceparent_of(None) is None
     assert traceparent_of(valid + "\n") is None
     assert traceparent_of("ff" + valid[2:]) is None
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 2**63 - 1), (0, 2**31 - 1)])
+def test_the_pattern_of_an_id_describes_the_ids_that_are_taken_and_no_other(low: int, high: int) -> None:
+    pattern = re.compile(decimal_pattern(low, high))
+    digits = len(str(high))
+    edges = {n + step for n in (low, high, *(10**d for d in range(digits + 1))) for step in (-1, 0, 1)}
+    near = {high - 10**d * k for d in range(digits) for k in (-3, -1, 1, 3)}
+    for number in edges | near:
+        assert (pattern.fullmatch(str(number)) is not None) == (low <= number <= high), number

@@ -14,7 +14,7 @@ from cassandra.cluster import Cluster
 import topics_reader
 from fresh import drop, fresh_settings
 from hostile import bodies, heads, issued, live, paths, strangers, tokens
-from hostile.world import ISSUER, OWNER, SECRET, Case, World, publish_keys, settle
+from hostile.world import ISSUER, OWNER, SECRET, Case, World, publish_keys, settle, with_token
 from live_clients import TRANSPORTS, Client, journey, publish, query, until_served, websocket
 from rest import running
 from stack import Servers
@@ -67,6 +67,8 @@ def world(settings: Settings) -> Iterator[World]:
             issued.until_ready()
             until_served(rest)
             rest.until(lambda: rest.get(world.order, world.customer(OWNER)).status_code == 200, "read")
+            good = with_token(keys["good"])
+            rest.until(lambda: rest.get(world.order, good).status_code == 403, "API keys are known")
             yield world
 
 
