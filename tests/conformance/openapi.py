@@ -34,7 +34,7 @@ def examine(rest: Rest, examples: int, seed: int, directory: Path) -> subprocess
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--examples", type=int, default=800, help="of each operation")
+    parser.add_argument("--examples", type=int, default=500, help="of each operation")
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
