@@ -20,11 +20,11 @@ from api.problem_types import (
     VALIDATION,
 )
 from api.problems import Problem, documented
-from api.queries import Reader, visible
+from api.queries import Reader, order_json, row_json, visible
 from api.requests import CallersJsonRoute, Json
 from api.services import Provided
 from api.shares import LinkEnded, NoLink
-from streams.messages import as_json, rfc3339
+from streams.messages import rfc3339
 from streams.order import Row
 from tables.orders import Current
 
@@ -89,21 +89,10 @@ async def read_shared(services: Provided, token: Token) -> Json:
 
 
 def shared_json(now: Current, rows: list[Row]) -> Mapping[str, Any]:
-    """What others may see: no user, no goods, no price, no note, no place."""
-    order = now.order
-    history = [
-        as_json({"status": row.status, "occurred_at": row.occurred_at, "version": row.version})
-        for row in rows
-        if row.version is not None
-    ]
-    known = {
-        "id_order": order.id_order,
-        "placed_at": order.placed_at,
-        "promised_at": order.promised_at,
-        "status": now.status,
-        "status_at": now.status_at,
-        "version": now.version,
-        "courier": now.courier,
-        "eta": now.eta,
-    }
-    return {**as_json(known), "history": history}
+    """What others may see, as the answer names it: no user, no goods, no price, no note, no place."""
+    changes = [_named(answers.SharedChange, row_json(row)) for row in rows if row.version is not None]
+    return _named(answers.SharedOrder, {**order_json(now), "history": changes})
+
+
+def _named(answer: type[answers.Answer], known: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: known[name] for name in answer.model_fields}
