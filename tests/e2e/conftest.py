@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser
 
 import stack
+from chromium import chromium
 from fresh import drop, fresh_settings
 from lacak import Lacak, ready
 from processes import Process, free_port, running, until
@@ -21,3 +23,9 @@ def lacak(servers: stack.Servers, tmp_path_factory: pytest.TempPathFactory) -> I
         until(lambda: ready(url), what="/readyz")
         yield Lacak(settings, track, web, url)
     drop(settings)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser

@@ -10,20 +10,18 @@ from typing import Any
 import httpx
 import jwt
 import pytest
-from playwright.sync_api import sync_playwright
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import restarts
 import stack
 from behind_edge import Behind, lacak, url
+from chromium import chromium
 from fresh import drop, fresh_settings
 from live_clients import TRANSPORTS, Client, bearer, websocket
 from processes import Process, until
 from soak import Size
 
 DRAIN = 8.0
-CHROMIUM = "/usr/bin/chromium"
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 
 
 @pytest.fixture(scope="module")
@@ -110,14 +108,12 @@ WATCH = """async (caller) => {
 
 def test_a_browser_watches_with_a_ticket_and_with_a_cookie(behind: Behind) -> None:
     caller = behind.rest.headers("orders:read", sub="302")["Authorization"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    with chromium() as browser:
         page = browser.new_page(ignore_https_errors=True)
         page.goto(f"{behind.edge.url}/v1/lifecycle")
         seen, ticket = page.evaluate(WATCH, caller)
         [cookie] = page.context.cookies(f"{behind.edge.url}/v1/live")
         until(lambda: nobody(behind), 20, "their places are free again")
-        browser.close()
     assert seen == [204, "websocket hello", "sse hello"]
     assert cookie["secure"] and cookie["httpOnly"]
     lines = [line for line in behind.edge.log() if line.get("backend") == "live"]

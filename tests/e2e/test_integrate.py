@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from lacak import Lacak
 from processes import until
@@ -26,8 +26,6 @@ COMMANDS = {
 BROWSER = "html"
 FENCES = re.compile(rf"^```({'|'.join([*COMMANDS, BROWSER])})\n(.*?)^```\n```(?:json|text)\n(.*?)^```$", re.M | re.S)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
-CHROMIUM = "/usr/bin/chromium"
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 TRIES = 40
 WATCHED = "1010"  # the order that moves while somebody watches
 
@@ -84,14 +82,6 @@ def surroundings(lacak: Lacak) -> dict[str, str]:
         "CUSTOMER": lacak.token("orders:read", sub="42"),
     }
     return {**os.environ, "LACAK": lacak.url, "KAFKA": lacak.settings.kafka_bootstrap, **tokens}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

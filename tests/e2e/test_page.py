@@ -6,27 +6,16 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from api.auth import issue_token
 from cuttable import Proxy
 from lacak import Lacak, ready
 from processes import until
 
-CHROMIUM = "/usr/bin/chromium"
-# A closed network refuses the calls home that a browser makes at its start.
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 CHANGES = 100
 SHORT_LIVED = 4
 """Seconds of a token that shall expire; the leeway for clocks comes on top."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
