@@ -84,7 +84,7 @@ clean: ## stop everything, and remove all that was made here: also the local dat
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi
 	@if [ -x $(BIN)/python ] && [ -d .lacak/secure ]; then LACAK_LOCAL_SECURE=1 $(STACK) down; fi
 	@if [ -x $(BIN)/python ] && [ -d .lacak/cluster ]; then $(BIN)/python -m deploy.local.cluster down; fi
-	rm -rf build *.so api/*.so api/live/*.so streams/*.so .lacak .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis clients/js/node_modules
+	rm -rf build *.so api/*.so api/live/*.so streams/*.so .lacak .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis clients/js/node_modules tests/lint/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the virtual environment -----------------------------------------------------------------------------------------
@@ -113,13 +113,19 @@ SOURCES := $(shell sed -n 's/^.*"\([a-z_/0-9]*\.pyx\?\)".*$$/\1/p' hatch_build.p
 
 # --- what only tests need --------------------------------------------------------------------------------------------
 
-tools: .venv/ready $(if $(wildcard clients/js/package-lock.json),clients/js/node_modules/.ready)
+tools: .venv/ready $(if $(wildcard clients/js/package-lock.json),clients/js/node_modules/.ready) tests/lint/node_modules/.ready
 	@$(BIN)/python -m deploy.local.debian
 	@ls *.so >/dev/null 2>&1 || $(BIN)/python hatch_build.py
 
 clients/js/node_modules/.ready: clients/js/package-lock.json | .venv/ready
 	@$(BIN)/python -m deploy.local.debian
 	cd clients/js && npm ci --no-audit --no-fund
+	@touch $@
+
+# Scripts of packages would tell their makers who installs them.
+tests/lint/node_modules/.ready: tests/lint/package-lock.json | .venv/ready
+	@$(BIN)/python -m deploy.local.debian
+	cd tests/lint && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 # --- the lock files --------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import cancel, event_docs, fates, ingest, lifecycle, local, page, problems, queries, sharing, updates
+from api import about, cancel, event_docs, fates, ingest, lifecycle, local, page, problems, queries, sharing, updates
 from api.cookies import PlainCookies
 from api.health import health_routes
 from api.identity import Identity
@@ -25,16 +25,6 @@ from api.services import Services, wall_clock
 from api.store import Store
 from streams.settings import Settings
 from tables.cassandra_orders import CassandraOrders
-
-SUMMARY = "Live order tracking: a courier's update on the customer's screen a moment later, and nothing lost."
-TAGS = [
-    {"name": "ingest", "description": "Orders and couriers' updates, taken when Kafka has them"},
-    {"name": "queries", "description": "Orders, their current status and their history"},
-    {"name": "live", "description": "Live push: WebSocket and SSE"},
-    {"name": "lifecycle", "description": "The order's life as data"},
-    {"name": "registry", "description": "The Avro schemas, in the form of a Confluent schema registry, read-only"},
-    {"name": "health", "description": "For operators"},
-]
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -118,9 +108,12 @@ FACTORIES: dict[str, Callable[[Settings], App]] = {"api": create_api, "gateway":
 def _app(limits: Limits, identity: Identity, lifespan: Lifespan) -> App:
     app = App(
         title="Lacak",
-        summary=SUMMARY,
+        summary=about.SUMMARY,
+        description=about.DESCRIPTION,
+        license_info=about.LICENSE,
+        servers=[{"url": "/", "description": "wherever this description was read"}],
         version=version("lacak"),
-        openapi_tags=TAGS,
+        openapi_tags=about.TAGS,
         docs_url=None,  # its pages load scripts from a CDN
         redoc_url=None,
         redirect_slashes=False,

@@ -6,6 +6,7 @@ https://www.asyncapi.com/docs/reference/specification/v3.0.0
 import json
 from typing import Any
 
+from api.about import LICENSE
 from api.live.asyncapi import channels, messages
 from streams import dead_letters
 from streams.codec import schema_ids, schema_text
@@ -62,7 +63,8 @@ def _info() -> Object:
         "version": "1",
         "description": "Made from the code by docs/generate.py. REST is described at /openapi.json; "
         "docs/integrate.md has each job in curl, Python and JavaScript. Addresses are those of the local stack.",
-        "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        "license": LICENSE,
+        "tags": [{"name": "kafka"}, {"name": "live push"}],
     }
 
 
@@ -103,7 +105,8 @@ def _topic(topic: Topic) -> Object:
 def _operation(channel: str) -> Object:
     """As AsyncAPI has it: what Lacak does."""
     taken = channel in [topic.name for topic in TAKEN]
-    return {"action": "receive" if taken else "send", "channel": _ref("channels", channel)}
+    does = ("receive", "Lacak reads what is sent here.") if taken else ("send", "Lacak sends; you read.")
+    return {"action": does[0], "description": does[1], "channel": _ref("channels", channel)}
 
 
 def _record(topic: Topic) -> Object:

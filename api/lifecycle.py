@@ -18,4 +18,5 @@ _LIFECYCLE = {
 
 @router.get("/v1/lifecycle", response_model=answers.Lifecycle, summary="The statuses and their transitions")
 async def lifecycle() -> Json:
+    """Every status, where each may go, and which of them end an order. The same until Lacak is upgraded."""
     return Json(_LIFECYCLE, headers={"Cache-Control": "public, max-age=3600"})

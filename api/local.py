@@ -30,6 +30,7 @@ class Who(Strict):
     "/users", response_model=answers.LocalUsers, summary="Users who have orders", responses=documented(STORE_AWAY)
 )
 async def users(services: Provided) -> Json:
+    """For the page to choose from. Only on the local stack."""
     found = await services.store.orders().users(USERS)
     return Json({"users": [{"id_user": id_user, "orders": orders} for id_user, orders in found]})
 
@@ -41,6 +42,7 @@ async def users(services: Provided) -> Json:
     responses=documented(NOT_JSON, NOT_JSON_TYPE, VALIDATION),
 )
 async def token(services: Provided, who: Who) -> Json:
+    """For the page to watch with, asked of nobody. Only on the local stack."""
     settings, now = services.settings, services.clock() // 1000
     issued = issue_token(
         settings.jwt_secret,

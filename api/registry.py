@@ -160,6 +160,7 @@ def registry_routes(settings: Settings) -> APIRouter:
 
     @router.get("/schemas/types", summary="The kinds of schemas there are", responses=_gives(_NAMES))
     async def types() -> Response:
+        """Avro alone."""
         return RegistryJson(["AVRO"])
 
     @router.get(
@@ -168,6 +169,7 @@ def registry_routes(settings: Settings) -> APIRouter:
         responses={**_NO_ID, **_gives(_object(schema="string"))},
     )
     async def schema(schema_id: SchemaId) -> Response:
+        """Its text as one string, as serializers of Confluent's form ask for it. An id never changes its meaning."""
         return RegistryJson({"schema": registry.with_id(schema_id)[0].schema})
 
     @router.get(
@@ -176,6 +178,7 @@ def registry_routes(settings: Settings) -> APIRouter:
         responses={**_NO_ID, **_gives(_AVRO)},
     )
     async def bare_schema(schema_id: SchemaId) -> Response:
+        """The Avro schema itself as the whole answer: a file to generate code from."""
         return PlainTextResponse(registry.with_id(schema_id)[0].schema, media_type=RegistryJson.media_type)
 
     @router.get(
@@ -184,11 +187,13 @@ def registry_routes(settings: Settings) -> APIRouter:
         responses={**_NO_ID, **_gives(_array(_object(subject="string", version="integer")))},
     )
     async def versions_of_id(schema_id: SchemaId) -> Response:
+        """In which topic's values a record with this id may be met."""
         found = registry.with_id(schema_id)
         return RegistryJson([{"subject": one.subject, "version": one.version} for one in found])
 
     @router.get("/subjects", summary="The subjects", responses=_gives(_NAMES))
     async def subjects() -> Response:
+        """One for each topic with a schema: its name and `-value`, as in Confluent's TopicNameStrategy."""
         return RegistryJson(registry.subjects())
 
     @router.get(
@@ -197,6 +202,7 @@ def registry_routes(settings: Settings) -> APIRouter:
         responses={**_NO_SUBJECT, **_gives(_array({"type": "integer"}))},
     )
     async def versions(subject: str) -> Response:
+        """Their numbers, oldest first: from 1 without a gap."""
         return RegistryJson([one.version for one in registry.versions(subject)])
 
     @router.get(
@@ -205,6 +211,7 @@ def registry_routes(settings: Settings) -> APIRouter:
         responses={**_NO_VERSION, **_gives(_VERSION)},
     )
     async def version(subject: str, version: VersionNumber) -> Response:
+        """The schema with its id. `latest` is what Lacak writes now."""
         return RegistryJson(registry.version(subject, version).json())
 
     @router.get(
@@ -213,6 +220,7 @@ def registry_routes(settings: Settings) -> APIRouter:
         responses={**_NO_VERSION, **_gives(_AVRO)},
     )
     async def bare_version(subject: str, version: VersionNumber) -> Response:
+        """The Avro schema itself as the whole answer."""
         return PlainTextResponse(registry.version(subject, version).schema, media_type=RegistryJson.media_type)
 
     @router.post(
@@ -222,6 +230,7 @@ def registry_routes(settings: Settings) -> APIRouter:
         responses={**_NO_SCHEMA, **_gives(_VERSION)},
     )
     async def lookup(subject: str, request: Request) -> Response:
+        """Which version of the subject this schema is, whatever its spaces."""
         return RegistryJson(registry.lookup(subject, await request.body()).json())
 
     @router.post(
@@ -231,6 +240,7 @@ def registry_routes(settings: Settings) -> APIRouter:
         responses={**_READ_ONLY, **_gives(_object(id="integer"))},
     )
     async def register(subject: str, request: Request) -> Response:
+        """What a serializer with `auto.register.schemas` asks: it gets the id of a schema that Lacak has."""
         try:
             return RegistryJson({"id": registry.lookup(subject, await request.body()).id})
         except RegistryError as error:
@@ -244,10 +254,12 @@ def registry_routes(settings: Settings) -> APIRouter:
         responses=_gives(_object(compatibilityLevel="string")),
     )
     async def config() -> Response:
+        """FULL: a reader of any version reads records of any other."""
         return RegistryJson({"compatibilityLevel": "FULL"})
 
     @router.get("/mode", summary="Nothing is registered here", responses=_gives(_object(mode="string")))
     async def mode() -> Response:
+        """READONLY: schemas come with a release of Lacak."""
         return RegistryJson({"mode": "READONLY"})
 
     return router
