@@ -1,5 +1,7 @@
 """API keys: which are taken, as whom, and what nobody can make of what is kept."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from api.auth import STATUS_WRITE, Authenticator, Caller
@@ -8,6 +10,7 @@ from api.keyring import Keyring
 from api.refreshed import Away
 from tables.api_keys import ApiKey, new_key, parts
 from tables.memory_orders import MemoryOrders
+from tables.orders import Orders
 
 NOW = 1_790_000_000_000
 HOUR = 3_600_000
@@ -19,12 +22,19 @@ def a_key(**changes: object) -> tuple[str, ApiKey]:
     return text, key._replace(**changes)
 
 
+def connected(store: Orders) -> Callable[[], Awaitable[Orders]]:
+    async def orders() -> Orders:
+        return store
+
+    return orders
+
+
 async def keyring(*keys: ApiKey, now: int = NOW) -> Keyring:
     """One that has read these."""
     store = MemoryOrders()
     for key in keys:
         await store.add_api_key(key)
-    made = Keyring(lambda: store, lambda: now)
+    made = Keyring(connected(store), lambda: now)
     await made.keys.start()
     await made.keys.again()
     await made.keys.stop()
@@ -74,7 +84,7 @@ async def test_keys_are_not_taken_where_there_is_no_keyring() -> None:
 
 def test_before_the_keys_are_read_nothing_is_said() -> None:
     with pytest.raises(Away):
-        Keyring(MemoryOrders, lambda: NOW).caller(a_key()[0])
+        Keyring(connected(MemoryOrders()), lambda: NOW).caller(a_key()[0])
 
 
 def test_what_is_kept_does_not_hold_the_secret() -> None:
