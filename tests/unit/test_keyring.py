@@ -1,16 +1,14 @@
 """API keys: which are taken, as whom, and what nobody can make of what is kept."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 
 from api.auth import STATUS_WRITE, Authenticator, Caller
 from api.hs256 import InvalidToken, UnknownKey
 from api.keyring import Keyring
 from api.refreshed import Away
+from connected import connected
 from tables.api_keys import ApiKey, new_key, parts
 from tables.memory_orders import MemoryOrders
-from tables.orders import Orders
 
 NOW = 1_790_000_000_000
 HOUR = 3_600_000
@@ -20,13 +18,6 @@ SECRET = "a secret of the tests, 32 bytes long or more"
 def a_key(**changes: object) -> tuple[str, ApiKey]:
     text, key = new_key("jne-test", frozenset({STATUS_WRITE}), "jne", NOW - HOUR, "ops", NOW + HOUR)
     return text, key._replace(**changes)
-
-
-def connected(store: Orders) -> Callable[[], Awaitable[Orders]]:
-    async def orders() -> Orders:
-        return store
-
-    return orders
 
 
 async def keyring(*keys: ApiKey, now: int = NOW) -> Keyring:

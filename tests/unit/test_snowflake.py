@@ -1,7 +1,5 @@
 """Ids of orders: never twice, whatever the clock does; and none without a node number surely held."""
 
-from collections.abc import Awaitable, Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +15,7 @@ from api.snowflake import (
     NoIds,
     Snowflakes,
 )
+from connected import connected
 from tables.memory_orders import MemoryOrders
 from tables.orders import Orders, StoreUnavailable
 
@@ -53,13 +52,6 @@ def test_a_clock_set_back_far_gives_none_until_it_is_there_again() -> None:
     with pytest.raises(NoIds, match="behind"):
         flakes.next(1, NOW - AHEAD_MS - 1)
     assert flakes.next(1, NOW) > last
-
-
-def connected(store: Orders) -> Callable[[], Awaitable[Orders]]:
-    async def orders() -> Orders:
-        return store
-
-    return orders
 
 
 class Clock:
