@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable
 
 from streams import log, metrics
+from streams.labels import COURIERS, Names
 from streams.order import Row, Update
 
 TOLERANCE_MS = 5_000  # clocks that are set by the network differ by less
-COURIERS = 100  # that are told by name: whoever sends anything makes no series without end
-OTHER = "other"
 LOG_SECONDS = 60.0  # a courier is logged at most so often
 
 _log = log.get(__name__)
@@ -23,6 +22,7 @@ class Clocks:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._couriers = Names(COURIERS)
         self._logged: dict[str, float] = {}
 
     def judged(self, update: Update) -> None:
@@ -38,11 +38,10 @@ class Clocks:
             self._tell("behind", behind, update)
 
     def _tell(self, runs: str, ms: int, update: Update) -> None:
-        known = update.courier in self._logged or len(self._logged) < COURIERS
-        courier = update.courier if known else OTHER
+        courier = self._couriers.label(update.courier)
         metrics.CLOCKS.labels(courier, runs).inc()
         metrics.CLOCK_OFF.labels(courier, runs).set(ms / 1000)
         now = self._clock()
-        if now >= self._logged.get(courier, 0.0) + LOG_SECONDS or courier not in self._logged:
+        if now >= self._logged.get(courier, float("-inf")) + LOG_SECONDS:
             self._logged[courier] = now
             _log.warning("couriers_clock", courier=courier, runs=runs, seconds=ms / 1000, id_order=update.id_order)

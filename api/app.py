@@ -11,7 +11,21 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import about, cancel, event_docs, fates, ingest, lifecycle, local, page, problems, queries, sharing, updates
+from api import (
+    about,
+    cancel,
+    event_docs,
+    fates,
+    header_docs,
+    ingest,
+    lifecycle,
+    local,
+    page,
+    problems,
+    queries,
+    sharing,
+    updates,
+)
 from api.cookies import PlainCookies
 from api.health import health_routes
 from api.identity import Identity
@@ -33,11 +47,15 @@ class App(FastAPI):
     """FastAPI whose description is true: errors are problems, also where FastAPI supposes its own form."""
 
     gateway: Gateway | None = None  # of live push, where this app has it
+    _described: dict[str, Any] | None = None
 
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
-        problems.describe(document, UNLIMITED)
-        event_docs.describe(document)
+        if document is not self._described:  # FastAPI keeps what it made, and is asked each time
+            problems.describe(document, UNLIMITED)
+            event_docs.describe(document)
+            header_docs.describe(document)
+            self._described = document
         return document
 
 

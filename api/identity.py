@@ -8,20 +8,19 @@ from api.issuer import Issuer, NoKeys, issuers_keys
 from api.keyring import Keyring
 from api.refreshed import Refreshed
 from api.secret import check_secrets
+from api.store import Store
 from streams.settings import Settings
-from tables.orders import Orders
 
 
 class Identity:
     """The authenticator, and what it must read before it can judge. Raises ValueError, which says what to do, for
-    settings that are none. `orders` gives the connected store, where API keys are taken, or raises StoreUnavailable;
-    `clock`, ms since 1970."""
+    settings that are none. `store`: where API keys are, where they are taken; `clock`: ms since 1970."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], int], orders: Callable[[], Orders] | None) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], int], store: Store | None) -> None:
         check_secrets(settings)
         self._issuer = _issuer(settings)
-        keyring = None if orders is None else Keyring(orders, clock)
-        self._keyring = keyring
+        self._store = store
+        self._keyring = keyring = None if store is None else Keyring(store.settled, clock)
         self._read: list[Refreshed[Any]] = [each.keys for each in (self._issuer, keyring) if each is not None]
         self.authenticator = Authenticator(
             settings.jwt_secret,
@@ -39,13 +38,13 @@ class Identity:
 
     @property
     def checks(self) -> dict[str, Callable[[], bool]]:
-        """What must be there before tokens can be judged. API keys for a moment: without Cassandra others go on."""
-        issuer, keyring = self._issuer, self._keyring
+        """What must be there before tokens can be judged; API keys, while the store is waited for."""
+        issuer, keyring, store = self._issuer, self._keyring, self._store
         checks: dict[str, Callable[[], bool]] = {}
         if issuer is not None:
             checks["jwt_keys"] = lambda: issuer.keys.there
-        if keyring is not None:
-            checks["api_keys"] = lambda: keyring.keys.settled
+        if keyring is not None and store is not None:
+            checks["api_keys"] = lambda: keyring.keys.there or store.waited
         return checks
 
     async def start(self) -> None:

@@ -4,7 +4,7 @@ So a request with one asks nobody, one that is not there costs nothing, couriers
 key that is revoked is good for KEYRING_SECONDS more.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from api.auth import Caller
 from api.hs256 import InvalidToken, UnknownKey
@@ -17,9 +17,10 @@ KEYRING_SECONDS = 10.0
 
 
 class Keyring:
-    """Judges API keys. `orders()` raises StoreUnavailable; `clock` gives ms since 1970."""
+    """Judges API keys. `orders` gives the store that has them, or raises StoreUnavailable; it may take its time.
+    `clock` gives ms since 1970."""
 
-    def __init__(self, orders: Callable[[], Orders], clock: Callable[[], int]) -> None:
+    def __init__(self, orders: Callable[[], Awaitable[Orders]], clock: Callable[[], int]) -> None:
         self._orders, self._clock = orders, clock
         self.keys: Refreshed[Mapping[str, ApiKey]] = Refreshed(
             "api_keys", self._load, (StoreUnavailable,), KEYRING_SECONDS
@@ -41,4 +42,4 @@ class Keyring:
         return Caller(key.name, key.scopes, key.courier, key.ended_at() // 1000)
 
     async def _load(self) -> Mapping[str, ApiKey]:
-        return {key.id: key for key in await self._orders().api_keys()}
+        return {key.id: key for key in await (await self._orders()).api_keys()}

@@ -22,7 +22,6 @@ from api.problem_types import (
     NOT_JSON,
     STORE_AWAY,
     TOO_MANY,
-    UNAUTHENTICATED,
     UNAVAILABLE,
     VALIDATION,
     ProblemType,
@@ -186,16 +185,7 @@ def _documented(same: list[ProblemType]) -> dict[str, Any]:
     examples = {type_.name: {"value": Problem(type_).content()} for type_ in same}
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}
     description = "; or: ".join(type_.title for type_ in same)
-    return {"description": description, "content": {MEDIA_TYPE: content}, **_with_headers(same[0].status)}
-
-
-def _with_headers(status: int) -> dict[str, Any]:
-    """What a client needs to know when it is to go on."""
-    text = {"required": True, "schema": {"type": "string"}}
-    seconds = {"required": True, "schema": {"type": "string", "pattern": "^[1-9][0-9]*$"}, "description": "seconds"}
-    if status in RETRIED:
-        return {"headers": {"Retry-After": seconds}}
-    return {"headers": {"WWW-Authenticate": text}} if status == UNAUTHENTICATED.status else {}
+    return {"description": description, "content": {MEDIA_TYPE: content}}
 
 
 def describe(openapi: dict[str, Any], unlimited: Collection[str] = ()) -> None:

@@ -64,7 +64,6 @@ Day = Annotated[date, BeforeValidator(_day), Query(description="in UTC")]
     response_model=answers.OrderNow,
     summary="An order and its current status",
     responses={
-        200: {"headers": {"ETag": {"schema": {"type": "string"}, "description": "the version"}}},
         304: {"description": "The version is still the one of If-None-Match"},
         **documented(*_REFUSALS),
     },

@@ -1,15 +1,12 @@
 """What others keep and this process holds a copy of: read again and again, and kept as it was while they are away."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from api import background
 from streams import log, metrics
 
-SOON_SECONDS = 0.2  # until it has been read once: what it is read from may be connecting
-SETTLE_SECONDS = 5.0  # of that; then it is away
 RETRY_SECONDS = 2.0
 AT_MOST_EVERY = 2.0  # seconds, whatever strangers ask for
 PATIENCE = 5.0  # seconds that one who asked waits
@@ -31,7 +28,7 @@ class Refreshed(Generic[T]):
     ) -> None:
         self.name, self._load, self._away, self._seconds = name, load, away, seconds
         self._value: T | None = None
-        self._begun_at, self._started = float("-inf"), float("inf")
+        self._begun_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -39,11 +36,6 @@ class Refreshed(Generic[T]):
     def there(self) -> bool:
         """Whether it has been read."""
         return self._value is not None
-
-    @property
-    def settled(self) -> bool:
-        """Whether it has been read, or will not be soon."""
-        return self.there or time.monotonic() > self._started + SETTLE_SECONDS
 
     @property
     def failed(self) -> bool:
@@ -58,7 +50,6 @@ class Refreshed(Generic[T]):
 
     async def start(self) -> None:
         """Begins to read it; returns at once."""
-        self._started = time.monotonic()
         self._task = background.start(self._keep_reading(), self.name)
 
     async def stop(self) -> None:
@@ -67,24 +58,25 @@ class Refreshed(Generic[T]):
 
     async def again(self) -> None:
         """Returns when it is no older than AT_MOST_EVERY, or when that was tried."""
-        if self._is_read or asyncio.get_running_loop().time() >= self._begun_at + AT_MOST_EVERY:
+        if self._under_way is not None or asyncio.get_running_loop().time() >= self._begun_at + AT_MOST_EVERY:
             await asyncio.wait({self._read()}, timeout=PATIENCE)
 
     @property
-    def _is_read(self) -> bool:
-        return self._reading is not None and not self._reading.done()
+    def _under_way(self) -> asyncio.Task[None] | None:
+        return None if self._reading is None or self._reading.done() else self._reading
 
     def _read(self) -> asyncio.Task[None]:
         """The one that reads it now: one for all who ask."""
-        if self._reading is None or self._reading.done():
+        reading = self._under_way
+        if reading is None:
             self._begun_at = asyncio.get_running_loop().time()
-            self._reading = asyncio.create_task(self._read_once(), name=self.name)
-        return self._reading
+            self._reading = reading = asyncio.create_task(self._read_once(), name=self.name)
+        return reading
 
     async def _keep_reading(self) -> None:
         while True:
             await self._read()
-            await asyncio.sleep(self._seconds if self.there else RETRY_SECONDS if self.settled else SOON_SECONDS)
+            await asyncio.sleep(self._seconds if self.there else RETRY_SECONDS)
 
     async def _read_once(self) -> None:
         try:

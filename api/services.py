@@ -45,10 +45,10 @@ class Services:
     def of(cls, settings: Settings) -> "Services":
         """All of them, nothing connected yet. Raises `BadMapping` of a file of couriers' codes."""
         store = Store(lambda: CassandraOrders.connect(settings))
-        lease = NodeLease(store.orders)
+        lease = NodeLease(store.settled)
         intake = Intake(settings)
         once = Once(intake, store.orders, settings.produce_timeout)
-        identity = Identity(settings, wall_clock, store.orders)
+        identity = Identity(settings, wall_clock, store)
         shares = ShareLinks(settings.jwt_secret, settings.jwt_previous_secret, lambda: wall_clock() // 1000)
         carriers = carrier_files.load(settings.carriers_dir)
         limits = Limits(settings)
@@ -61,8 +61,9 @@ class Services:
 
     @property
     def checks(self) -> dict[str, Callable[[], bool]]:
-        """What must be there before it takes traffic."""
-        checks = {"kafka": lambda: self.intake.ready, "ids": lambda: self.lease.settled}
+        """What must be there before it takes traffic. Ids, while the store is waited for: without it, what needs none
+        is taken."""
+        checks = {"kafka": lambda: self.intake.ready, "ids": lambda: self.lease.there or self.store.waited}
         return {**checks, **self.identity.checks}
 
     async def start(self) -> None:

@@ -7,7 +7,7 @@ a lease that is surely held no id is given.
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 from api import background
@@ -21,8 +21,6 @@ NODES = 1 << NODE_BITS
 LEASE_SECONDS = 60
 RENEW_SECONDS = 15.0
 RETRY_SECONDS = 2.0
-SOON_SECONDS = 0.1  # until it has been asked for the first time: the store is connecting
-SETTLE_SECONDS = 5.0
 # The lease counts as lost so long before it is: the next holder's clock may be behind ours by that much.
 MARGIN_SECONDS = 20.0
 # How far the ids' time may run ahead of the clock: one that was set back, or more than 4,096 ids in a millisecond.
@@ -57,14 +55,15 @@ class Snowflakes:
 
 
 class NodeLease:
-    """A node number of this process alone, leased for a minute and renewed in the background."""
+    """A node number of this process alone, leased for a minute and renewed in the background.
 
-    def __init__(self, orders: Callable[[], Orders], clock: Callable[[], float] = time.monotonic) -> None:
+    `orders` gives the store that leases it, or raises StoreUnavailable; it may take its time."""
+
+    def __init__(self, orders: Callable[[], Awaitable[Orders]], clock: Callable[[], float] = time.monotonic) -> None:
         self._orders, self._clock = orders, clock
         self._owner = uuid.uuid4().hex
         self._node: int | None = None
         self._until = 0.0
-        self._started = float("inf")
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -75,9 +74,9 @@ class NodeLease:
         return self._node
 
     @property
-    def settled(self) -> bool:
-        """Whether there is a number, or none will come soon: without Cassandra, what needs none is taken."""
-        return self._node is not None or self._clock() > self._started + SETTLE_SECONDS
+    def there(self) -> bool:
+        """Whether there has been a number."""
+        return self._node is not None
 
     @property
     def failed(self) -> bool:
@@ -85,7 +84,6 @@ class NodeLease:
         return background.failed(self._task)
 
     async def start(self) -> None:
-        self._started = self._clock()
         self._task = background.start(self._keep(), "node-lease")
 
     async def stop(self) -> None:
@@ -94,14 +92,14 @@ class NodeLease:
     async def _keep(self) -> None:
         while True:
             held = await self.renew()
-            await asyncio.sleep(RENEW_SECONDS if held else RETRY_SECONDS if self.settled else SOON_SECONDS)
+            await asyncio.sleep(RENEW_SECONDS if held else RETRY_SECONDS)
 
     async def renew(self) -> bool:
         """Takes or renews the lease; False when the store is away or all numbers are taken."""
-        # Counted from before the request: the store's time to live begins later.
-        asked = self._clock()
         try:
-            node = await self._orders().lease_node(self._owner, NODES, LEASE_SECONDS)
+            orders = await self._orders()
+            asked = self._clock()  # before the request: the store's time to live begins later
+            node = await orders.lease_node(self._owner, NODES, LEASE_SECONDS)
         except StoreUnavailable:
             return False
         if node is None:

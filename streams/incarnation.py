@@ -16,12 +16,12 @@ from aiokafka.protocol.types import (
     AbstractType,
     Boolean,
     CompactArray,
-    CompactString,
     Int16,
     Int32,
     Schema,
-    TaggedFields,
 )
+
+from streams.protocol import NAME, TAGS
 
 
 class _Uuid(AbstractType[bytes]):
@@ -36,8 +36,6 @@ class _Uuid(AbstractType[bytes]):
 
 _NO_ID = bytes(16)
 _NODES = CompactArray(Int32)
-_TAGS = ("tags", TaggedFields)
-_NAME = CompactString("utf-8")
 
 
 class _MetadataResponse(Response):
@@ -45,14 +43,14 @@ class _MetadataResponse(Response):
     API_VERSION = 12
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
-        ("brokers", CompactArray(("node_id", Int32), ("host", _NAME), ("port", Int32), ("rack", _NAME), _TAGS)),
-        ("cluster_id", _NAME),
+        ("brokers", CompactArray(("node_id", Int32), ("host", NAME), ("port", Int32), ("rack", NAME), TAGS)),
+        ("cluster_id", NAME),
         ("controller_id", Int32),
         (
             "topics",
             CompactArray(
                 ("error_code", Int16),
-                ("topic", _NAME),
+                ("topic", NAME),
                 ("topic_id", _Uuid),
                 ("is_internal", Boolean),
                 (
@@ -65,14 +63,14 @@ class _MetadataResponse(Response):
                         ("replicas", _NODES),
                         ("isr", _NODES),
                         ("offline_replicas", _NODES),
-                        _TAGS,
+                        TAGS,
                     ),
                 ),
                 ("authorized_operations", Int32),
-                _TAGS,
+                TAGS,
             ),
         ),
-        _TAGS,
+        TAGS,
     )
 
 
@@ -82,10 +80,10 @@ class _MetadataRequestStruct(RequestStruct):
     FLEXIBLE_VERSION = True
     RESPONSE_TYPE = _MetadataResponse
     SCHEMA = Schema(
-        ("topics", CompactArray(("topic_id", _Uuid), ("topic", _NAME), _TAGS)),
+        ("topics", CompactArray(("topic_id", _Uuid), ("topic", NAME), TAGS)),
         ("allow_auto_topic_creation", Boolean),
         ("include_topic_authorized_operations", Boolean),
-        _TAGS,
+        TAGS,
     )
 
 

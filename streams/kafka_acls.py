@@ -9,7 +9,9 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import for_code
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest, DescribeAclsRequest
 from aiokafka.protocol.api import Request, RequestStruct, Response
-from aiokafka.protocol.types import CompactArray, CompactBytes, CompactString, Int8, Int16, Int32, Schema, TaggedFields
+from aiokafka.protocol.types import CompactArray, CompactBytes, Int8, Int16, Int32, Schema
+
+from streams.protocol import NAME, TAGS
 
 # Kafka's numbers for its words.
 _KINDS = {"Topic": 2, "Group": 3, "Cluster": 4, "TransactionalId": 5}
@@ -85,17 +87,13 @@ def _check(answers: Iterable[Any]) -> None:
             raise for_code(code)(message)
 
 
-_TAGS = ("tags", TaggedFields)
-_NAME = CompactString("utf-8")
-
-
 class _AlterScramResponse(Response):
     API_KEY = 51
     API_VERSION = 0
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
-        ("results", CompactArray(("user", _NAME), ("error_code", Int16), ("error_message", _NAME), _TAGS)),
-        _TAGS,
+        ("results", CompactArray(("user", NAME), ("error_code", Int16), ("error_message", NAME), TAGS)),
+        TAGS,
     )
 
 
@@ -105,19 +103,19 @@ class _AlterScramStruct(RequestStruct):
     FLEXIBLE_VERSION = True
     RESPONSE_TYPE = _AlterScramResponse
     SCHEMA = Schema(
-        ("deletions", CompactArray(("name", _NAME), ("mechanism", Int8), _TAGS)),
+        ("deletions", CompactArray(("name", NAME), ("mechanism", Int8), TAGS)),
         (
             "upsertions",
             CompactArray(
-                ("name", _NAME),
+                ("name", NAME),
                 ("mechanism", Int8),
                 ("iterations", Int32),
                 ("salt", CompactBytes),
                 ("salted_password", CompactBytes),
-                _TAGS,
+                TAGS,
             ),
         ),
-        _TAGS,
+        TAGS,
     )
 
 

@@ -20,7 +20,7 @@ PUBLISH_SECONDS = Histogram("lacak_publish_seconds", "All events of one batch, s
 RETRIES = Counter("lacak_dependency_retries_total", "Tries that failed since a dependency was away", ["dependency"])
 CACHED = Gauge("lacak_cached_orders", "Orders in the worker's memory")
 
-# Through agents/clocks.py, which bounds the labels
+# Through agents/clocks.py; streams/labels.py bounds the couriers
 CLOCKS = Counter("lacak_courier_clock_total", "Updates whose time cannot be right", ["courier", "runs"])
 CLOCK_OFF = Gauge("lacak_courier_clock_off_seconds", "By how much, the last time", ["courier", "runs"])
 
@@ -39,7 +39,7 @@ LIMITED = Counter("lacak_rate_limited_total", "Requests answered 429", ["policy"
 SHED = Counter("lacak_shed_total", "Requests answered 503 since Kafka did not keep up")
 IDEMPOTENT = Counter("lacak_idempotent_requests_total", "POSTs with an Idempotency-Key", ["outcome"])
 
-# Both, through streams/unknown_codes.py, which bounds the labels
+# Both, through streams/unknown_codes.py; streams/labels.py bounds the labels
 UNKNOWN_CODES = Counter(
     "lacak_unknown_codes_total", "Couriers' words that are no status, and that no mapping knows", ["courier", "code"]
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -27,6 +28,12 @@ CONFIG = Path(__file__).parents[1] / "deploy" / "gateway" / "haproxy.cfg"
 HOST = "localhost"
 PATIENCE = 20.0
 SETTINGS = "LACAK_EDGE_"
+
+SECRET = "a secret of the tests, 32 bytes long or more"
+CLAIMS = {"sub": "a-shop", "aud": "lacak", "exp": 4_000_000_000}
+HEAD = b"Host: localhost\r\nConnection: close\r\n\r\n"
+REQUEST = b"%s HTTP/1.1\r\n" + HEAD
+POST = b"POST /v1/orders HTTP/1.1\r\nHost: localhost\r\n"
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,14 @@ def environment(edge: Edge, apis: Sequence[str], lives: Sequence[str], settings:
     return others | named | ours
 
 
+def checked(folder: Path, servers: Sequence[str], settings: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """What `haproxy -c` says of the file with these variables."""
+    edge = Edge(folder, 1)
+    edge.certificate.write_bytes(certificate())
+    command = [where("haproxy") or "haproxy", "-c", "-f", CONFIG]
+    return subprocess.run(command, env=environment(edge, servers, servers, settings), capture_output=True, text=True)
+
+
 def _answers(port: int) -> bool:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
         return True
@@ -144,3 +159,21 @@ def certificate() -> bytes:
         .sign(key, hashes.SHA256())
     )
     return certificate.public_bytes(Encoding.PEM) + key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def signed(secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
+    """A token with CLAIMS, or with these."""
+    return jwt.encode({**CLAIMS, **claims}, secret, algorithm)
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header of who has it."""
+    return {"Authorization": f"Bearer {token}"}
+
+
+def told(answer: httpx.Response) -> dict[str, str]:
+    """The headers that reached the service; none came twice."""
+    assert answer.status_code == 200, answer.text
+    pairs = answer.json()["headers"]
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)

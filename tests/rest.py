@@ -1,5 +1,6 @@
 """One of the HTTP servers in a thread, with clients for it: for tests of REST."""
 
+import re
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,8 @@ from streams.settings import Settings
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0
+OF_HTTP = {"cache-control", "connection", "content-length", "content-type", "date", "vary"}
+"""Headers that mean what they mean everywhere, and that a description need not tell."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,24 @@ def problem(response: httpx.Response, status: int, name: str) -> dict[str, Any]:
     assert content["status"] == status
     assert content["title"] and content["detail"]
     return content
+
+
+def as_described(rest: Rest, path: str, answer: httpx.Response) -> httpx.Response:
+    """The answer, whose headers must be those that the description promises of `path`, a template."""
+    document = rest.get("/openapi.json").json()
+    operation = document["paths"][path][answer.request.method.lower()]
+    named = operation["responses"][str(answer.status_code)].get("headers", {})
+    headers = {
+        name.lower(): document["components"]["headers"][header["$ref"].rpartition("/")[2]]
+        for name, header in named.items()
+    }
+    assert set(answer.headers) - OF_HTTP <= set(headers), (path, answer.status_code, answer.headers)
+    for name, header in headers.items():
+        assert name in answer.headers or not header["required"], (path, answer.status_code, name)
+        assert (
+            re.search(header["schema"].get("pattern", ""), answer.headers.get(name, "")) or name not in answer.headers
+        )
+    return answer
 
 
 def all_pages(get: Any) -> Iterable[list[Any]]:

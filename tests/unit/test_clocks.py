@@ -3,10 +3,11 @@
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from agents.clocks import COURIERS, LOG_SECONDS, TOLERANCE_MS, Clocks
+from agents.clocks import LOG_SECONDS, TOLERANCE_MS, Clocks
 from agents.records import Kind
 from logs import T0, Log, Worker
 from order_examples import a_row
+from streams.labels import COURIERS
 from streams.messages import update_of
 from streams.order import Position, Update
 from tables.memory_orders import MemoryOrders

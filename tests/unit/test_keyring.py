@@ -6,6 +6,7 @@ from api.auth import STATUS_WRITE, Authenticator, Caller
 from api.hs256 import InvalidToken, UnknownKey
 from api.keyring import Keyring
 from api.refreshed import Away
+from connected import connected
 from tables.api_keys import ApiKey, new_key, parts
 from tables.memory_orders import MemoryOrders
 
@@ -24,7 +25,7 @@ async def keyring(*keys: ApiKey, now: int = NOW) -> Keyring:
     store = MemoryOrders()
     for key in keys:
         await store.add_api_key(key)
-    made = Keyring(lambda: store, lambda: now)
+    made = Keyring(connected(store), lambda: now)
     await made.keys.start()
     await made.keys.again()
     await made.keys.stop()
@@ -74,7 +75,7 @@ async def test_keys_are_not_taken_where_there_is_no_keyring() -> None:
 
 def test_before_the_keys_are_read_nothing_is_said() -> None:
     with pytest.raises(Away):
-        Keyring(MemoryOrders, lambda: NOW).caller(a_key()[0])
+        Keyring(connected(MemoryOrders()), lambda: NOW).caller(a_key()[0])
 
 
 def test_what_is_kept_does_not_hold_the_secret() -> None:

@@ -33,7 +33,6 @@ def of(source: Source, seconds: float = 60) -> Refreshed[int]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refreshed, "RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(refreshed, "SOON_SECONDS", 0.01)
 
 
 async def until_there(one: Refreshed[int]) -> None:

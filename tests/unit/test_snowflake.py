@@ -15,6 +15,7 @@ from api.snowflake import (
     NoIds,
     Snowflakes,
 )
+from connected import connected
 from tables.memory_orders import MemoryOrders
 from tables.orders import Orders, StoreUnavailable
 
@@ -64,7 +65,7 @@ class Clock:
 
 async def test_a_lease_is_held_for_its_time_less_the_margin_from_before_it_was_asked_for() -> None:
     orders, clock = MemoryOrders(), Clock()
-    lease = NodeLease(lambda: orders, clock)
+    lease = NodeLease(connected(orders), clock)
     with pytest.raises(NoIds):
         _ = lease.node
     assert await lease.renew()
@@ -82,7 +83,7 @@ async def test_while_the_store_is_away_the_lease_runs_out() -> None:
     orders, clock = MemoryOrders(), Clock()
     away = False
 
-    def store() -> Orders:
+    async def store() -> Orders:
         if away:
             raise StoreUnavailable("away")
         return orders
@@ -99,7 +100,7 @@ async def test_while_the_store_is_away_the_lease_runs_out() -> None:
 
 async def test_two_processes_never_hold_the_same_number() -> None:
     orders = MemoryOrders()
-    leases = [NodeLease(lambda: orders) for _ in range(20)]
+    leases = [NodeLease(connected(orders)) for _ in range(20)]
     for lease in leases:
         assert await lease.renew()
     assert len({lease.node for lease in leases}) == 20
@@ -111,7 +112,7 @@ async def test_when_all_numbers_are_taken_no_id_is_given() -> None:
     orders = MemoryOrders()
     for owner in range(NODES):
         assert await orders.lease_node(str(owner), NODES, LEASE_SECONDS) is not None
-    lease = NodeLease(lambda: orders)
+    lease = NodeLease(connected(orders))
     assert not await lease.renew()
     with pytest.raises(NoIds):
         _ = lease.node

@@ -1,13 +1,14 @@
 """Words that nobody knows are counted by courier and word, and never without end."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from agents.records import Kind, Record, Rejection, understand
-from streams import unknown_codes
 from streams.codec import Codec
+from streams.labels import COURIERS, LENGTH, OTHER
 from streams.metrics import UNKNOWN_CODES
 from streams.order import Position, Reason
-from streams.unknown_codes import CODES, COURIERS, LENGTH, OTHER, count
+from streams.unknown_codes import CODES, UnknownCodes
 
 UPDATE = {
     "event_id": "e",
@@ -24,8 +25,7 @@ UPDATE = {
 
 
 @pytest.fixture(autouse=True)
-def nothing_known_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unknown_codes, "_known", {})
+def nothing_counted_yet() -> None:
     UNKNOWN_CODES.clear()
 
 
@@ -36,24 +36,29 @@ def series() -> dict[tuple[str, str], float]:
     }
 
 
-def test_each_word_of_each_courier_is_counted() -> None:
-    for courier, code in [("jne", "D99"), ("jne", "D99"), ("tiki", "D99")]:
-        count(courier, code)
+def test_each_word_of_each_courier_is_counted_and_the_first_of_each_logged() -> None:
+    seen = UnknownCodes()
+    with capture_logs() as lines:
+        for courier, code in [("jne", "D99"), ("jne", "D99"), ("tiki", "D99")]:
+            seen.count(courier, code)
     assert series() == {("jne", "D99"): 2, ("tiki", "D99"): 1}
+    assert [(line["courier"], line["code"]) for line in lines] == [("jne", "D99"), ("tiki", "D99")]
 
 
 def test_one_who_sends_anything_makes_no_series_without_end_and_hides_nobody_elses() -> None:
+    seen = UnknownCodes()
     for n in range(10 * CODES):
-        count("noisy", f"{n}")
-    count("quiet", "D99")
+        seen.count("noisy", f"{n}")
+    seen.count("quiet", "D99")
     assert len(series()) == CODES + 2
     assert series()["noisy", OTHER] == 9 * CODES
     assert series()["quiet", "D99"] == 1
 
 
 def test_so_do_not_many_who_send_under_any_name() -> None:
+    seen = UnknownCodes()
     for n in range(10 * COURIERS):
-        count(f"{n:04}" * 500, f"{n:04}" * 500)
+        seen.count(f"{n:04}" * 500, f"{n:04}" * 500)
     assert len(series()) == COURIERS + 1
     assert series()[OTHER, OTHER] == 9 * COURIERS
     assert all(len(label) <= LENGTH for labels in series() for label in labels)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.auth import OPS, ORDERS_READ
-from rest import Rest, all_pages, fields, problem
+from rest import Rest, all_pages, as_described, fields, problem
 from streams.messages import order_of, rfc3339, update_of
 from streams.order import Order, Position, Row, fold, placed
 from streams.settings import Settings
@@ -87,7 +87,7 @@ def customer(api: Rest, id_user: int = 42) -> dict[str, str]:
 def test_an_order_is_shown_with_its_current_status(api: Rest) -> None:
     answer = api.get(f"/v1/orders/{BIG}", customer(api))
     assert answer.status_code == 200
-    assert answer.headers["etag"] == '"3"'
+    assert as_described(api, "/v1/orders/{id_order}", answer).headers["etag"] == '"3"'
     assert answer.json() == {
         "id_order": str(BIG),
         "id_user": 42,
@@ -154,6 +154,7 @@ def test_an_etag_that_is_still_true_costs_no_body(api: Rest) -> None:
     for tag in ('"3"', 'W/"3"', '"1", "3"', "*"):
         answer = api.get(path, {**headers, "If-None-Match": tag})
         assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", '"3"')
+        as_described(api, "/v1/orders/{id_order}", answer)
     for tag in ('"2"', "3", '"33"'):
         assert api.get(path, {**headers, "If-None-Match": tag}).status_code == 200
 

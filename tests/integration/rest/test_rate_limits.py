@@ -14,7 +14,7 @@ import topics_reader
 from api import backlog, requests
 from api.auth import ORDERS_READ, ORDERS_WRITE, STATUS_WRITE
 from fresh import fresh_settings
-from rest import Rest, problem, running
+from rest import Rest, as_described, problem, running
 from stack import Servers
 
 BOUNDS = {"requests_per_customer": 0.2, "requests_per_system": 2, "requests_per_address": 5}
@@ -41,7 +41,7 @@ def test_a_customer_is_told_what_is_left_and_when_to_come_again(rest: Rest) -> N
         '"caller";r=0',
     ]
     assert answers[1].status_code in (404, 503)  # there is no such order; or Cassandra is not there yet
-    problem(answers[2], 429, "too-many")
+    problem(as_described(rest, "/v1/orders/{id_order}", answers[2]), 429, "too-many")
     assert 1 <= int(answers[2].headers["Retry-After"]) <= 5
     assert rest.get("/v1/orders/7", other).status_code != 429
     assert 'lacak_rate_limited_total{policy="caller"}' in rest.get("/metrics").text

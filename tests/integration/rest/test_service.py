@@ -8,7 +8,7 @@ import pytest
 from api.auth import ORDERS_READ, ORDERS_WRITE, Authenticator
 from api.limits import UNLIMITED
 from api.problem_types import ALL
-from rest import Rest, fields, problem, running
+from rest import Rest, as_described, fields, problem, running
 from streams.order import STATUSES, TERMINAL, TRANSITIONS
 
 ORDER: dict[str, Any] = {"id_user": 42, "id_produk": 7, "harga": 125_000, "jumlah": 2}
@@ -97,9 +97,11 @@ def references(node: Any) -> set[str]:
 
 def test_the_description_is_whole(api: Rest) -> None:
     document = api.get("/openapi.json").json()
+    assert document == api.get("/openapi.json").json(), "asked again, it says the same"
     assert document["info"]["title"] == "Lacak"
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
-    assert references(document) <= schemas
+    headers = {f"#/components/headers/{name}" for name in document["components"]["headers"]}
+    assert references(document) <= schemas | headers
     assert document["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
@@ -127,3 +129,17 @@ def test_an_answer_has_the_fields_that_the_description_says(api: Rest) -> None:
     refused = api.post("/v1/orders", {}, api.headers(ORDERS_WRITE)).json()
     assert set(refused) == set(schemas["Problem"]["properties"])
     assert refused["type"] in {type_.uri for type_ in ALL}
+
+
+def test_the_description_tells_the_headers_of_answers(api: Rest) -> None:
+    shop = api.headers(ORDERS_WRITE, sub="a-shop")
+    keyed, order = shop | {"Idempotency-Key": "described"}, {**ORDER, "id_order": 9}
+    first, again = (as_described(api, "/v1/orders", api.post("/v1/orders", order, keyed)) for _ in range(2))
+    assert first.headers["location"] == again.headers["location"] == "/v1/orders/9"
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["ratelimit"] and again.headers["ratelimit-policy"]
+    for headers, status in (({}, 401), (shop, 403), (api.headers(ORDERS_READ, sub="42"), 404)):
+        path = "/v1/orders/{id_order}"
+        assert as_described(api, path, api.get("/v1/orders/5550003", headers)).status_code == status
+    for path in ("/v1/lifecycle", "/registry/subjects", "/readyz", "/metrics"):
+        as_described(api, path, api.get(path))

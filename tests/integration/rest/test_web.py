@@ -11,7 +11,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from api.auth import ORDERS_READ, ORDERS_WRITE
 from fresh import fresh_settings
-from rest import Rest, problem, running
+from rest import Rest, as_described, problem, running
 from stack import Servers
 from streams.settings import Settings
 
@@ -77,6 +77,9 @@ def test_the_description_has_both_and_says_which_need_a_token(web: Rest) -> None
     document = web.get("/openapi.json").json()
     assert {"/v1/orders", "/v1/live/tickets", "/v1/live/sse"} <= set(document["paths"])
     assert document["paths"]["/v1/live/tickets"]["post"]["security"]
+    for made in ("/v1/live/tickets", "/v1/live/session"):
+        for headers in ({}, web.headers(ORDERS_WRITE), web.headers(ORDERS_READ, sub="42")):
+            as_described(web, made, web.post(made, {}, headers))
     assert "/static" not in str(list(document["paths"]))
 
 
