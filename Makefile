@@ -61,7 +61,7 @@ check: .venv/ready ## format, lint, types, import contracts
 audit: .venv/audit/bin/pip-audit ## which of our dependencies have known vulnerabilities; asks the package indexes
 	@failed=0; for lock in requirements.lock deploy/local/maven.lock deploy/local/java.lock; do echo $$lock; \
 	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || failed=1; done; \
-	echo clients/js; (cd clients/js && npm audit --package-lock-only) || failed=1; exit $$failed
+	for npm in clients/js tests/lint; do echo $$npm; (cd $$npm && npm audit --package-lock-only) || failed=1; done; exit $$failed
 
 .venv/audit/bin/pip-audit: | .venv/bin/python
 	@$(BIN)/python -m venv .venv/audit
