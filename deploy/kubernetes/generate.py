@@ -1,4 +1,7 @@
-"""Writes the manifests that are made from code: `python deploy/kubernetes/generate.py` (a test fails when one is older)."""
+"""Writes the manifests that are made from code: `PYTHONPATH=. python deploy/kubernetes/generate.py`.
+
+A test fails when one is older than its code.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
