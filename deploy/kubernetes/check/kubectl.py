@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 
 Object = Mapping[str, Any]
 NAMESPACE = "lacak"
+DEFINED_SECONDS = 120.0
 
 
 class Refused(Exception):
@@ -37,11 +39,26 @@ class Kubectl:
         how = ["--server-side", "--force-conflicts", "--validate=strict", *(["--dry-run=server"] if dry else [])]
         return self.run("apply", *how, "-f", "-", stdin=yaml.safe_dump_all(objects))[1]
 
+    def define(self, definitions: Iterable[Object]) -> None:
+        """New kinds, that are there when this returns. Raises Refused."""
+        self.apply(definitions)
+        end = time.monotonic() + DEFINED_SECONDS
+        while waiting := [each["metadata"]["name"] for each in self.get("crd") if not holds(each, "Established")]:
+            if time.monotonic() > end:
+                raise Refused(f"not established: {', '.join(waiting)}")
+            time.sleep(0.5)
+
     def get(self, what: str, *arguments: str) -> list[dict[str, Any]]:
         """The objects of a kind in our namespace."""
         told = json.loads(self.run("get", what, "-n", NAMESPACE, "-o", "json", *arguments)[0])
         found: list[dict[str, Any]] = told.get("items", [told])
         return found
+
+
+def holds(thing: Object, condition: str) -> bool:
+    """Whether a condition of its status is true."""
+    conditions = thing.get("status", {}).get("conditions") or ()
+    return any(each["type"] == condition and each["status"] == "True" for each in conditions)
 
 
 def build(program: Path, overlay: Path) -> list[Object]:

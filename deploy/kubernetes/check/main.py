@@ -41,8 +41,7 @@ def check(
     ours = [each for each in defined if definitions.kinds([each]) & used]
     description = cluster.openapi(WORK)
     schemas.write(WORK / "schemas", description, ours)
-    kubectl.apply(ours)
-    kubectl.run("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
+    kubectl.define(ours)
     kubectl.run("create", "namespace", NAMESPACE)
     own = _own(description["definitions"].values())
     judged = {name: manifests.known(objects, own, definitions.kinds(ours)) for name, objects in overlays.items()}

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from deploy.kubernetes.check.kubectl import NAMESPACE, Kubectl, Object, Refused
+from deploy.kubernetes.check.kubectl import NAMESPACE, Kubectl, Object, Refused, holds
 
 SECONDS = 600.0
 ZONE = "topology.kubernetes.io/zone"
@@ -157,9 +157,7 @@ def _ready(kubectl: Kubectl, each: Workload) -> list[dict[str, Any]]:
 
 
 def _is_ready(pod: Object) -> bool:
-    conditions = pod.get("status", {}).get("conditions", ())
-    ready = any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
-    return ready and "deletionTimestamp" not in pod["metadata"]
+    return holds(pod, "Ready") and "deletionTimestamp" not in pod["metadata"]
 
 
 def _unready(kubectl: Kubectl, pod: Object) -> None:
