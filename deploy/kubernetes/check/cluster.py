@@ -28,6 +28,8 @@ HOST = "127.0.0.1"
 ETCD, PEERS, API = 12379, 12380, 16443
 READY_SECONDS = 180.0
 STOP_SECONDS = 20.0
+PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok")
+"""In the order in which they start."""
 KWOK = ("sigs.k8s.io/kwok", "v0.8.0")
 STAGES = ("kustomize/stage/node/fast", "kustomize/stage/pod/fast")
 """Of kwok's own: nodes are ready, pods start, end and are deleted at once."""
@@ -54,19 +56,23 @@ class Place:
 def control_plane(folder: Path, built: Path) -> Iterator[Kubectl]:
     """Started with an empty etcd, stopped at the end. Raises SystemExit when it is not ready in time."""
     place = Place(folder.absolute(), built)
+    _stop(place)  # what a check that was killed left
     rmtree(place.folder, ignore_errors=True)
     _prepare(place)
-    processes: list[Process] = []
     try:
         for name, arguments in (*_store(place), *_controllers(place)):
-            processes.append(Process(name, place.folder))
-            processes[-1].start([str(built / name), *arguments], {"PATH": "/usr/bin:/bin", "HOME": str(place.folder)})
+            process = Process(name, place.folder)
+            process.start([str(built / name), *arguments], {"PATH": "/usr/bin:/bin", "HOME": str(place.folder)})
             if name == "kube-apiserver":
-                _wait_ready(place, processes[-1])
+                _wait_ready(place, process)
         yield Kubectl(built / "kubectl", place.kubeconfig)
     finally:
-        for process in reversed(processes):
-            process.stop(STOP_SECONDS)
+        _stop(place)
+
+
+def _stop(place: Place) -> None:
+    for name in reversed(PROGRAMS):
+        Process(name, place.folder).stop(STOP_SECONDS)
 
 
 def openapi(folder: Path) -> dict[str, Any]:
@@ -138,6 +144,8 @@ def _controllers(place: Place) -> tuple[Command, ...]:
         "service-account-private-key-file": str(place.folder / "accounts.pem"),
         "root-ca-file": str(place.folder / "ca.pem"),
         "use-service-account-credentials": "true",
+        # Nobody sends heartbeats for the nodes, and a machine under load is no reason to give them up.
+        "node-monitor-grace-period": "24h",
     }
     kwok = {
         "kubeconfig": str(place.kubeconfig),

@@ -5,6 +5,7 @@ that cannot be fetched as modules; without, those manifests are named as not che
 """
 
 import os
+import signal
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ WORK = Path(".lacak/deploy-check")
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is stopped
     cache = cache_folder(read_variables()) / "kubernetes"
     more = Path(os.environ["CRDS"]) if os.environ.get("CRDS") else None
     built = programs.ensure(cache)

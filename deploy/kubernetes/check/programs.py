@@ -80,9 +80,10 @@ def _build(program: Program, work: Path, target: Path) -> None:
     if program.module == "k8s.io/kubernetes":
         _as_kubernetes_does(program, folder)
     else:
-        (folder / "go.mod").write_text(f"module local\n\ngo {GO[0]}.{GO[1]}.0\n")
-        _go(["get", f"{program.package}@{program.version}"], folder)
-    _go(["build", "-mod=mod", "-buildvcs=false", "-ldflags", program.link, "-o", str(target), program.package], folder)
+        needs = f"require {program.module} {program.version}"
+        (folder / "go.mod").write_text(f"module local\n\ngo {GO[0]}.{GO[1]}.0\n\n{needs}\n")
+    command = ["nice", "go", "build", "-mod=mod", "-buildvcs=false", "-ldflags", program.link, "-o", str(target)]
+    subprocess.run([*command, program.package], cwd=folder, env=_environment(), check=True)
 
 
 def _as_kubernetes_does(program: Program, folder: Path) -> None:
@@ -92,10 +93,6 @@ def _as_kubernetes_does(program: Program, folder: Path) -> None:
     staged = program.version.replace("v1.", "v0.", 1)
     text = re.sub(r"=> \./staging/src/(\S+)", rf"=> \1 {staged}", text)
     (folder / "go.mod").write_text(f"{text}\nrequire {program.module} {program.version}\n")
-
-
-def _go(command: Sequence[str], folder: Path) -> None:
-    subprocess.run(["nice", "go", *command], cwd=folder, env=_environment(), check=True)
 
 
 def _told(command: Sequence[str]) -> dict[str, Any]:
