@@ -15,7 +15,7 @@ from streams.settings import Settings
 from tables.access import SERVICES, WEB, Service
 
 HERE = Path(__file__).parent
-RULES = HERE.parent / "observability" / "rules"
+OBSERVABILITY = HERE.parent / "observability"
 Manifest = Mapping[str, Any]
 
 CLUSTER = {"strimzi.io/cluster": "lacak"}
@@ -75,11 +75,19 @@ def prometheus_rules() -> list[Manifest]:
             "metadata": {"name": file.stem},
             "spec": yaml.safe_load(file.read_text()),
         }
-        for file in sorted(RULES.glob("*.y*ml"))
+        for file in sorted(OBSERVABILITY.glob("rules/*.yaml"))
     ]
 
 
+def kafka_metrics() -> list[Manifest]:
+    """What a broker tells: as on one machine, so that rules and dashboards fit."""
+    metadata = {"name": "kafka-metrics", "annotations": {"argocd.argoproj.io/sync-wave": "-4"}}
+    files = {file.name: file.read_text() for file in OBSERVABILITY.glob("jmx/kafka.yaml")}
+    return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files}]
+
+
 FILES: Mapping[str, tuple[str, Callable[[], Iterable[Manifest]]]] = {
+    "components/kafka/metrics.yaml": ("deploy/observability/jmx", kafka_metrics),
     "components/kafka/topics.yaml": ("streams/topics.py", kafka_topics),
     "components/kafka/users.yaml": ("tables/access.py", kafka_users),
     "components/monitoring/rules.yaml": ("deploy/observability/rules", prometheus_rules),
@@ -91,6 +99,13 @@ class _Plain(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+def _lines(dumper: _Plain, text: str) -> yaml.Node:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Plain.add_representer(str, _lines)
 
 
 def text(name: str) -> str:
