@@ -18,6 +18,7 @@ from deploy.local.config import cache_folder, read_variables
 OVERLAYS = Path(__file__).parents[1] / "overlays"
 ROLLED = "production"
 ZONES = ("zone-a", "zone-b", "zone-c")
+NOT_ROLLED = ("Namespace", "HorizontalPodAutoscaler")  # it is there; nobody scales while we count
 WORK = Path(".lacak/deploy-check")
 
 
@@ -81,7 +82,7 @@ def _say_unknown(name: str, objects: Collection[Object], judged: Collection[Obje
 def _roll(kubectl: Kubectl, objects: Sequence[Object]) -> None:
     kubectl.apply([*nodes(ZONES), *disks()])
     kubectl.run("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted", "--overwrite")
-    kubectl.apply(each for each in objects if each["kind"] != "Namespace")
+    kubectl.apply(each for each in objects if each["kind"] not in NOT_ROLLED)
     all_ = rollout.workloads(objects)
     rollout.start(kubectl, all_)
     print(f"on nodes in {', '.join(ZONES)}, with the pod security standard `restricted`:")

@@ -13,6 +13,7 @@ from typing import Any
 from deploy.kubernetes.check.kubectl import NAMESPACE, Kubectl, Object, Refused, holds
 
 SECONDS = 600.0
+ENOUGH = 6  # two in each of three zones; with more the same takes longer
 ZONE = "topology.kubernetes.io/zone"
 NAME = "app.kubernetes.io/name"
 
@@ -39,21 +40,19 @@ class Workload:
 
 
 def workloads(objects: Sequence[Object]) -> list[Workload]:
-    """As many pods as they begin with: where something scales them, its least number."""
+    """As many pods as they begin with, or as are enough: where something scales them, its least number."""
     least = {
         each["spec"]["scaleTargetRef"]["name"]: each["spec"].get("minReplicaCount", each["spec"].get("minReplicas"))
         for each in objects
         if each["kind"] in ("ScaledObject", "HorizontalPodAutoscaler")
     }
-    return [
-        Workload(each["kind"], name := each["metadata"]["name"], least.get(name) or each["spec"].get("replicas", 1))
-        for each in objects
-        if each["kind"] in ("Deployment", "StatefulSet")
-    ]
+    found = [each for each in objects if each["kind"] in ("Deployment", "StatefulSet")]
+    named = [(each["kind"], each["metadata"]["name"], each["spec"].get("replicas", 1)) for each in found]
+    return [Workload(kind, name, min(ENOUGH, least.get(name, replicas))) for kind, name, replicas in named]
 
 
 def start(kubectl: Kubectl, all_: Sequence[Workload]) -> None:
-    """Nobody scales here: KEDA is not there. All are available, or Broken."""
+    """Nobody else scales here. All are available, or Broken."""
     for each in all_:
         kubectl.run("scale", str(each), "-n", NAMESPACE, f"--replicas={each.replicas}")
     for each in all_:
