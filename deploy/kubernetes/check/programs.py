@@ -35,10 +35,11 @@ def _of_kubernetes(name: str) -> Program:
     return Program(name, module, KUBERNETES, f"{module}/cmd/{name}", f"{stamped} -s -w")
 
 
+KWOK = Program("kwok", "sigs.k8s.io/kwok", "v0.8.0", "sigs.k8s.io/kwok/cmd/kwok")
 PROGRAMS = (
     *map(_of_kubernetes, ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")),
     Program("etcd", "go.etcd.io/etcd/server/v3", "v3.6.16", "go.etcd.io/etcd/server/v3"),
-    Program("kwok", "sigs.k8s.io/kwok", "v0.8.0", "sigs.k8s.io/kwok/cmd/kwok"),
+    KWOK,
     Program("kubeconform", "github.com/yannh/kubeconform", "v0.8.0", "github.com/yannh/kubeconform/cmd/kubeconform"),
 )
 

@@ -3,19 +3,16 @@
 Each function raises `Broken`, which says what was not as it should be.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from deploy.kubernetes.check.kubectl import NAMESPACE, Kubectl, Object, Refused, holds
+from deploy.kubernetes.check import pods
+from deploy.kubernetes.check.kubectl import NAMESPACE, Kubectl, Object, Refused
 
 SECONDS = 600.0
 ENOUGH = 6  # two in each of three zones; with more the same takes longer
-ZONE = "topology.kubernetes.io/zone"
-NAME = "app.kubernetes.io/name"
 
 
 class Broken(Exception):
@@ -61,9 +58,8 @@ def start(kubectl: Kubectl, all_: Sequence[Workload]) -> None:
 
 def spread(kubectl: Kubectl, each: Workload, zones: Sequence[str]) -> Mapping[str, int]:
     """Its pods by zone: as many in each, or one more."""
-    where = {node["metadata"]["name"]: node["metadata"]["labels"][ZONE] for node in kubectl.get("nodes")}
     found = Counter(dict.fromkeys(zones, 0))
-    found.update(where[pod["spec"]["nodeName"]] for pod in _ready(kubectl, each))
+    found.update(pods.zones(kubectl, each.name))
     if set(found) != set(zones) or max(found.values()) - min(found.values()) > 1:
         raise Broken(f"{each} is spread unevenly: {dict(found)}")
     return found
@@ -71,15 +67,15 @@ def spread(kubectl: Kubectl, each: Workload, zones: Sequence[str]) -> Mapping[st
 
 def budget(kubectl: Kubectl, each: Workload) -> str:
     """With one pod not ready, no other one is evicted. Gives the API server's refusal."""
-    first, second, *_ = _ready(kubectl, each)
-    _unready(kubectl, first)
+    first, second, *_ = pods.ready(kubectl, each.name)
+    pods.fail(kubectl, first)
     _until(lambda: _allowed(kubectl, each) == 0, f"{each}: its budget does not see a pod that is not ready")
     try:
-        _evict(kubectl, second)
+        pods.evict(kubectl, second)
     except Refused as refused:
         if "disruption budget" not in str(refused):
             raise
-        _evict(kubectl, first)  # it serves nobody, and holds up no drain
+        pods.evict(kubectl, first)  # it serves nobody, and holds up no drain
         _settled(kubectl, each)
         return str(refused)
     raise Broken(f"{each}: a second pod was evicted while one was away")
@@ -93,25 +89,25 @@ def roll(kubectl: Kubectl, all_: Sequence[Workload], image: str) -> Mapping[str,
 
     def done() -> bool:
         for each in all_:
-            fewest[each.name] = min(fewest[each.name], len(_ready(kubectl, each)))
+            fewest[each.name] = min(fewest[each.name], len(pods.ready(kubectl, each.name)))
         return all(_is_settled(kubectl, each) for each in all_)
 
     _until(done, "the rollout does not end")
     for each in all_:
         if fewest[each.name] < each.always:
             raise Broken(f"{each}: in the rollout {fewest[each.name]} of {each.replicas} were ready")
-        if images := {pod["spec"]["containers"][0]["image"] for pod in _ready(kubectl, each)} - {image}:
+        if images := {pod["spec"]["containers"][0]["image"] for pod in pods.ready(kubectl, each.name)} - {image}:
             raise Broken(f"{each} still has {images}")
     return fewest
 
 
 def lose(kubectl: Kubectl, all_: Sequence[Workload], zone: str, zones: Sequence[str]) -> None:
     """A zone's nodes are gone: what was there comes back in the others, evenly."""
-    kubectl.run("taint", "nodes", "-l", f"{ZONE}={zone}", "lost=zone:NoExecute")
+    kubectl.run("taint", "nodes", "-l", f"{pods.ZONE}={zone}", "lost=zone:NoExecute")
     left = [each for each in zones if each != zone]
 
     def elsewhere() -> bool:
-        return all(_is_settled(kubectl, each) and not _in(kubectl, each, zone) for each in all_)
+        return all(_is_settled(kubectl, each) and zone not in pods.zones(kubectl, each.name) for each in all_)
 
     _until(elsewhere, f"what was in {zone} does not come back elsewhere")
     for each in all_:
@@ -126,10 +122,6 @@ def jobs(kubectl: Kubectl) -> list[str]:
 
     _until(done, "a job does not end")
     return [each["metadata"]["name"] for each in kubectl.get("jobs")]
-
-
-def _in(kubectl: Kubectl, each: Workload, zone: str) -> bool:
-    return any(pod["spec"]["nodeName"].startswith(f"{zone}-") for pod in _ready(kubectl, each))
 
 
 def _settled(kubectl: Kubectl, each: Workload) -> None:
@@ -151,35 +143,10 @@ def _is_settled(kubectl: Kubectl, each: Workload) -> bool:
     return seen and all(number == each.replicas for number in numbers)
 
 
-def _ready(kubectl: Kubectl, each: Workload) -> list[dict[str, Any]]:
-    return [pod for pod in kubectl.get("pods", "-l", f"{NAME}={each.name}") if _is_ready(pod)]
-
-
-def _is_ready(pod: Object) -> bool:
-    return holds(pod, "Ready") and "deletionTimestamp" not in pod["metadata"]
-
-
-def _unready(kubectl: Kubectl, pod: Object) -> None:
-    conditions = [
-        {**each, "status": "False"} if each["type"] in ("Ready", "ContainersReady") else each
-        for each in pod["status"]["conditions"]
-    ]
-    patch = json.dumps({"status": {"conditions": conditions}})
-    name = pod["metadata"]["name"]
-    kubectl.run("patch", "pod", name, "-n", NAMESPACE, "--subresource=status", "--type=merge", f"--patch={patch}")
-
-
 def _allowed(kubectl: Kubectl, each: Workload) -> int:
     [found] = kubectl.get(f"poddisruptionbudget/{each.name}")
     allowed: int = found.get("status", {}).get("disruptionsAllowed", -1)
     return allowed
-
-
-def _evict(kubectl: Kubectl, pod: Object) -> None:
-    name = pod["metadata"]["name"]
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": NAMESPACE}}
-    path = f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/eviction"
-    kubectl.run("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
 
 
 def _until(holds: Callable[[], bool], otherwise: str) -> None:
