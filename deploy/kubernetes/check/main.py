@@ -92,7 +92,7 @@ def _roll(kubectl: Kubectl, objects: Sequence[Object]) -> None:
     for each in all_:
         print(f"  {each}: {rollout.budget(kubectl, each).splitlines()[-1]}")
     for name, fewest in rollout.roll(kubectl, all_, "lacak:next").items():
-        print(f"  {name}: at least {fewest} ready while it rolled out")
+        print(f"  {name}: at least {fewest} available while it rolled out")
     rollout.lose(kubectl, all_, ZONES[0], ZONES)
     print(f"  {ZONES[0]} lost: all are back in the others, evenly")
 

@@ -82,20 +82,21 @@ def budget(kubectl: Kubectl, each: Workload) -> str:
 
 
 def roll(kubectl: Kubectl, all_: Sequence[Workload], image: str) -> Mapping[str, int]:
-    """To another image, all at once. Gives the fewest pods that were ready meanwhile."""
+    """To another image, all at once. Gives the fewest pods that were available meanwhile: ready for a while, as each
+    workload says how long."""
     for each in all_:
         kubectl.run("set", "image", str(each), "-n", NAMESPACE, f"lacak={image}")
     fewest = {each.name: each.replicas for each in all_}
 
     def done() -> bool:
         for each in all_:
-            fewest[each.name] = min(fewest[each.name], len(pods.ready(kubectl, each.name)))
+            fewest[each.name] = min(fewest[each.name], _status(kubectl, each).get("availableReplicas", each.replicas))
         return all(_is_settled(kubectl, each) for each in all_)
 
     _until(done, "the rollout does not end")
     for each in all_:
         if fewest[each.name] < each.always:
-            raise Broken(f"{each}: in the rollout {fewest[each.name]} of {each.replicas} were ready")
+            raise Broken(f"{each}: in the rollout {fewest[each.name]} of {each.replicas} were available")
         if images := {pod["spec"]["containers"][0]["image"] for pod in pods.ready(kubectl, each.name)} - {image}:
             raise Broken(f"{each} still has {images}")
     return fewest
@@ -136,11 +137,16 @@ def _settled(kubectl: Kubectl, each: Workload) -> None:
 
 
 def _is_settled(kubectl: Kubectl, each: Workload) -> bool:
-    [found] = kubectl.get(str(each))
-    status = found.get("status", {})
+    status = _status(kubectl, each)
     numbers = (status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas"))
-    seen: bool = status.get("observedGeneration") == found["metadata"]["generation"]
-    return seen and all(number == each.replicas for number in numbers)
+    return bool(status) and all(number == each.replicas for number in numbers)
+
+
+def _status(kubectl: Kubectl, each: Workload) -> Mapping[str, int]:
+    """How many pods there are of which sort; nothing while its controller has not seen the last change."""
+    [found] = kubectl.get(str(each))
+    status: dict[str, int] = found.get("status", {})
+    return status if status.get("observedGeneration") == found["metadata"]["generation"] else {}
 
 
 def _allowed(kubectl: Kubectl, each: Workload) -> int:
