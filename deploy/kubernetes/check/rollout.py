@@ -90,7 +90,8 @@ def roll(kubectl: Kubectl, all_: Sequence[Workload], image: str) -> Mapping[str,
 
     def done() -> bool:
         for each in all_:
-            fewest[each.name] = min(fewest[each.name], _status(kubectl, each).get("availableReplicas", each.replicas))
+            if status := _status(kubectl, each):
+                fewest[each.name] = min(fewest[each.name], status.get("availableReplicas", 0))
         return all(_is_settled(kubectl, each) for each in all_)
 
     _until(done, "the rollout does not end")
