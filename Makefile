@@ -9,9 +9,9 @@ PYTEST := $(BIN)/python -m pytest
 # Most tests wait more than they compute. Each process has a Kafka and a Cassandra of its own. The long files come first.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 CODE := streams tables agents api cli deploy bench tests
-PACKAGES := streams tables agents api cli deploy.local
+PACKAGES := streams tables agents api cli deploy.local deploy.kubernetes.check
 
-.PHONY: help run up down status logs test faults conformance soak check audit format bench bench-push lock clean tools
+.PHONY: help run up down status logs test faults conformance soak check deploy-check audit format bench bench-push lock clean tools
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ check: .venv/ready ## format, lint, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(PACKAGES:%=-p %)
 	@$(BIN)/lint-imports
+
+deploy-check: .venv/ready ## the Kubernetes manifests, by schemas and before a real control plane on simulated nodes; needs Go (CRDS=: more definitions)
+	$(BIN)/python -m deploy.kubernetes.check.main
 
 # Its answer changes with the day, and it needs the network: so no test asks. A package that nobody knows of is an error.
 audit: .venv/audit/bin/pip-audit ## which of our dependencies have known vulnerabilities; asks the package indexes
@@ -139,4 +142,5 @@ UV := .venv/lock/bin/uv pip compile --quiet --generate-hashes --universal --pyth
 lock: .venv/lock/bin/uv ## make the lock files anew (UPGRADE=1: with the newest versions); needs Maven
 	$(UV) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev -o requirements.lock
 	cd deploy/local && for name in maven java; do ../../$(UV) $$name.in -o $$name.lock || exit 1; done
+	cd deploy/kubernetes/check/strimzi && ../../../../$(UV) java.in -o java.lock
 	$(BIN)/python -m deploy.local.lock

@@ -135,6 +135,12 @@ DEPLOY = Service(
     tables={"schema_migrations": _BOTH},
     keyspace=("CREATE", ALTER),
 )
+SCALER = Service(
+    "scaler",
+    "sees how far the workers are behind, to make more of them",
+    topics={ORDERS: (DESCRIBE,), UPDATES: (DESCRIBE,), CHANGED: (DESCRIBE,)},
+    groups={topics.TRACK_GROUP: (DESCRIBE,), topics.NOTIFY_GROUP: (DESCRIBE,)},
+)
 SHOP = Service("shop", "outside: sends orders by Kafka", topics={ORDERS: (WRITE,)})
 COURIER = Service("courier", "outside: sends updates by Kafka", topics={UPDATES: (WRITE,)})
 DATA = Service(
@@ -144,4 +150,4 @@ DATA = Service(
     own_groups=True,
 )
 
-SERVICES = {each.name: each for each in (API, GATEWAY, WEB, TRACK, NOTIFY, OPS, DEPLOY, SHOP, COURIER, DATA)}
+SERVICES = {each.name: each for each in (API, GATEWAY, WEB, TRACK, NOTIFY, OPS, DEPLOY, SCALER, SHOP, COURIER, DATA)}

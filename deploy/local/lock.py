@@ -1,4 +1,4 @@
-"""Makes kafka/jars.lock and cassandra/jars.lock from the poms beside them: `make lock`. Needs Maven and Java."""
+"""Makes a jars.lock from each pom beside which it lies: `make lock`. Needs Maven and Java."""
 
 import shutil
 import subprocess
@@ -9,18 +9,19 @@ from pathlib import Path
 from deploy.local.config import HERE
 from deploy.local.jars import Jar, checksum
 
+FOLDERS = (HERE / "kafka", HERE / "cassandra", HERE.parent / "kubernetes" / "check" / "strimzi")
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.10.0:copy-dependencies"
 
 
 def main() -> None:
     if not shutil.which("mvn"):
         sys.exit("mvn is missing; it is needed only here. On Debian: apt-get install maven")
-    for server in ("kafka", "cassandra"):
-        jars = resolve(HERE / server / "pom.xml")
+    for folder in FOLDERS:
+        jars = resolve(folder / "pom.xml")
         head = f"# Made from pom.xml by `make lock`. {len(jars)} jars: group:artifact:version[:classifier] sha256\n"
         lines = "".join(f"{jar.coordinates} {jar.sha256}\n" for jar in jars)
-        (HERE / server / "jars.lock").write_text(head + lines)
-        print(f"{server}: {len(jars)} jars")
+        (folder / "jars.lock").write_text(head + lines)
+        print(f"{folder.name}: {len(jars)} jars")
 
 
 def resolve(pom: Path) -> list[Jar]:
