@@ -1,5 +1,5 @@
 """The version after this one, as a copy of the code: OrderStatusChanged has a field more, a table a column, and the
-workers fill both. How long an update took to us, which is in each record already: so a replay says the same.
+workers fill both: how long an update took to reach us, which follows from what is there, so that a replay says the same.
 """
 
 import json
@@ -15,19 +15,20 @@ TABLE = "order_status_history"
 
 
 class Edit(NamedTuple):
-    """In a file, what stands behind the last `after` in `within`."""
+    """A line more in a file, after the last end of an item in `within`."""
 
     file: str
     within: str
-    after: str
-    new: str
+    end: str
+    line: str
 
 
+TOOK = "row.recorded_at - row.occurred_at"
 EDITS = (
-    Edit("streams/messages.py", r"def status_changed\(.*?\n    \}\n", ",\n", f'        "{FIELD}": row.recorded_at - row.occurred_at,\n'),
+    Edit("streams/messages.py", r"def status_changed\(.*?\n    \}\n", ",\n", f'        "{FIELD}": {TOOK},\n'),
     Edit("tables/statements.py", r"HISTORY_COLUMNS = .*?\n\)\n", '"\n', f'    " {FIELD}"\n'),
-    Edit("tables/rows.py", r"def history_values\(.*?\n    \]\n", ",\n", "        pack_bigint(row.recorded_at - row.occurred_at),\n"),
-)  # fmt: skip
+    Edit("tables/rows.py", r"def history_values\(.*?\n    \]\n", ",\n", f"        pack_bigint({TOOK}),\n"),
+)
 
 
 def make(folder: Path) -> int:
@@ -45,8 +46,8 @@ def make(folder: Path) -> int:
 
 def _edited(text: str, edit: Edit) -> str:
     [found] = re.finditer(edit.within, text, re.S)
-    at = found[0].rindex(edit.after) + len(edit.after) + found.start()
-    return text[:at] + edit.new + text[at:]
+    at = found.start() + found[0].rindex(edit.end) + len(edit.end)
+    return text[:at] + edit.line + text[at:]
 
 
 def _new_schema(folder: Path) -> int:
