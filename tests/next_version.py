@@ -1,5 +1,5 @@
 """The version after this one, as a copy of the code: OrderStatusChanged has a field more, a table a column, and the
-workers fill both: how long an update took to reach us, which follows from what is there, so that a replay says the same.
+workers fill both: how long an update took to reach us. That follows from what is there, so a replay says the same.
 """
 
 import json
