@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import stack
 from fresh import environment
 from streams import topics
 from streams.settings import Settings
@@ -16,6 +17,24 @@ PAGES = ROOT / "docs" / "operations"
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 _NAMES = sorted({*(topic.name for topic in topics.ALL), topics.TRACK_GROUP, topics.NOTIFY_GROUP}, key=len, reverse=True)
 _NAME = re.compile(rf"(?<![\w/.-])({'|'.join(_NAMES)})(?=(-users-changelog)?(?![\w-]))")
+
+
+TOOLS = {
+    "kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
+}
+
+
+def kafka_tools(servers: stack.Servers) -> dict[str, list[str]]:
+    """Kafka's own commands, out of the jars of these servers."""
+    java, options, *_ = servers.services["kafka"].command
+    return {name: [java, options, "-Xms32m", "-XX:TieredStopAtLevel=1", tool] for name, tool in TOOLS.items()}
+
+
+def lags(printed: str) -> set[int]:
+    """Of all partitions, as `--describe` has them: group, topic, partition, current, end, lag."""
+    rows = [line.split() for line in printed.splitlines() if re.search(r"lacak-(track|notify)\b", line)]
+    return {int(row[5]) for row in rows if row[5].isdecimal()}
 
 
 @dataclass
@@ -39,7 +58,13 @@ class Runbook:
         """What the section's commands print; `variables` are those that the page asks for."""
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", self._here(section)],
-            env={**environment(self.settings), **variables, "PATH": self._path(), "NO_COLOR": "1"},
+            env={
+                **environment(self.settings),
+                "KAFKA": self.settings.kafka_bootstrap,
+                **variables,
+                "PATH": self._path(),
+                "NO_COLOR": "1",
+            },
             cwd=ROOT,
             capture_output=True,
             text=True,

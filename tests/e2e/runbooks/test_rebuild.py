@@ -1,7 +1,6 @@
 """docs/operations/rebuild.md: a table that is wrong is made anew from what it follows from, beside the worker."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,28 +9,22 @@ import pytest
 from cassandra.cluster import Session
 
 import stack
-import topics_reader
 from fresh import drop, fresh_settings
-from logs import order_message, update_message
 from order_examples import RETENTION_MS, a_life, an_order, written
+from parcels import LISTS, cassandra, everything, lose, now, place, scan, versions
 from processes import Process, until
 from runbook import Runbook
-from streams.codec import Codec
 from streams.order import Order, placed
 from streams.settings import Settings
-from tables.cassandra_cluster import build_cluster
 from tables.cassandra_orders import CassandraOrders
 from tables.lifetime import order_timestamp
 from tables.orders import Current, OrderWrite, expires_at
 from tables.rebuild import Rebuild
 from tables.verdicts import FIRST, LAST, Found, Table
 
-ORDER, UPDATE = Codec("OrderPlaced"), Codec("CourierStatusUpdate")
 SCANS = ("picked_up", "in_transit", "out_for_delivery", "delivered")
-LISTS = ("orders_by_user", "orders_by_produk", "months_by_user")
 COUNT = 40
 IDS = range(1, COUNT + 1)
-SHOWN = "id_order, id_user, harga, status, status_at, version, courier, eta, WRITETIME(status), TTL(status)"
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +36,8 @@ def settings(servers: stack.Servers, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def session(settings: Settings) -> Iterator[Session]:
-    with build_cluster(settings) as cluster:
-        yield cluster.connect(settings.cassandra_keyspace)
-
-
-def now() -> int:
-    return time.time_ns() // 1_000_000
+    with cassandra(settings) as session:
+        yield session
 
 
 # -- beside the worker
@@ -59,41 +48,30 @@ def test_tables_from_an_older_snapshot_become_what_they_were_and_updates_go_on(
 ) -> None:
     page = Runbook("rebuild", settings, tmp_path)
     with Process("track", settings):
-        orders = [order_message(each, id_user=each % 7, placed_at=now()) for each in IDS]
-        send(settings, "orders", ORDER, orders)
-        scan(settings, *SCANS[:3])
-        until(lambda: versions(session) == [4] * COUNT, what="all are out for delivery")
-        before, lists = rows(session), {each: of(session, each) for each in LISTS}
+        place(settings, IDS)
+        scan(settings, IDS, *SCANS[:3])
+        until(lambda: versions(session) == dict.fromkeys(IDS, 4), what="all are out for delivery")
+        before, lives = everything(session), lifetimes(session)
         asyncio.run(go_back(settings, session))
-        for each in LISTS:
-            session.execute(f"TRUNCATE {each}", timeout=60)
+        lose(session, LISTS)
 
         assert f"{COUNT} orders: {COUNT} would be written, 0 right" in page.run("Look")
-        assert versions(session) == [2] * COUNT, "it has only looked"
+        assert versions(session) == dict.fromkeys(IDS, 2), "it has only looked"
 
         printed = page.run("Rebuild")
         assert f"\n{COUNT} orders: {COUNT} written, 0 right" in printed
         assert "1\tdiffers\tpicked_up 2\tout_for_delivery 4\n" in printed
-        assert alike(rows(session), before)
-
-        scan(settings, SCANS[3])
+        assert all(abs(life - lives[each]) < 120 for each, life in lifetimes(session).items())
         page.run("The lists")
-        assert {each: of(session, each) for each in LISTS} == lists
-        until(lambda: versions(session) == [5] * COUNT, what="what the worker writes is newer than what we wrote")
+        assert everything(session) == before
+
+        scan(settings, IDS, SCANS[3])
+        until(
+            lambda: versions(session) == dict.fromkeys(IDS, 5),
+            what="what the worker writes is newer than what we wrote",
+        )
         assert f"{COUNT} orders: 0 would be written, {COUNT} right" in page.run("It is over")
-    session.execute("TRUNCATE orders", timeout=60)
-    session.execute("TRUNCATE order_status_history", timeout=60)
-
-
-def send(settings: Settings, topic: str, codec: Codec, messages: list[dict[str, Any]]) -> None:
-    topics_reader.write(settings, topic, ((str(each["id_order"]).encode(), codec.encode(each)) for each in messages))
-
-
-def scan(settings: Settings, *statuses: str) -> None:
-    """Each order is scanned."""
-    for status in statuses:
-        updates = [update_message(status, each, occurred_at=now()) for each in IDS]
-        send(settings, "courier-status-updates", UPDATE, updates)
+    lose(session, before)
 
 
 async def go_back(settings: Settings, session: Session) -> None:
@@ -107,23 +85,9 @@ async def go_back(settings: Settings, session: Session) -> None:
     await store.close()
 
 
-def versions(session: Session) -> list[int]:
-    return [version for (version,) in session.execute("SELECT version FROM orders")]
-
-
-def rows(session: Session) -> list[tuple[Any, ...]]:
-    """What `orders` holds, when it was written, and the seconds it has to live."""
-    return sorted(tuple(row) for row in session.execute(f"SELECT {SHOWN} FROM orders"))
-
-
-def of(session: Session, table: str) -> list[tuple[Any, ...]]:
-    return sorted(tuple(row) for row in session.execute(f"SELECT * FROM {table}"))
-
-
-def alike(some: list[tuple[Any, ...]], others: list[tuple[Any, ...]]) -> bool:
-    """Whether they are the same, and live as long, two minutes aside."""
-    pairs = zip(some, others, strict=True)
-    return all(one[:-1] == other[:-1] and abs(one[-1] - other[-1]) < 120 for one, other in pairs)
+def lifetimes(session: Session) -> dict[int, int]:
+    """The seconds that each order has to live."""
+    return dict(tuple(row) for row in session.execute("SELECT id_order, TTL(status) FROM orders"))
 
 
 # -- one order at a time
