@@ -36,7 +36,7 @@ from streams.settings import Settings
 from tables.cassandra_cluster import build_cluster
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations" / "upgrade.md"
-SIZE = Size(clients=40, rate=40)
+SIZE = Size(clients=30, rate=30)
 LONGEST = 150.0  # seconds of load, a bound
 DRAIN = 3.0
 
