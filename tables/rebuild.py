@@ -62,15 +62,13 @@ class Rebuild:
 
     async def _order(self, id_order: int) -> Checked:
         """An order's row in `orders`."""
-        stored = await self._stored(id_order)
-        if stored.verdict() is not Found.SAME:  # the worker may have written between the two reads: look again
-            stored = await self._stored(id_order)
+        stored = await self._looked_at(id_order)
         found, right = stored.verdict(), stored.right()
         if found is not Found.DIFFERS or right is None:
             return Checked(id_order, found)
         if not self._dry:
             await self._write(right, stored.rows, lists=False)
-            if (await self._stored(id_order)).verdict() is not Found.SAME:
+            if (await self._looked_at(id_order)).verdict() is not Found.SAME:
                 found = Found.HELD
         return Checked(id_order, found, _says(stored.there), _says(right))
 
@@ -86,6 +84,11 @@ class Rebuild:
                 await self._write(stored.there, stored.rows, lists=True)
                 found = Found.DIFFERS if await self._is_listed(order) else Found.HELD
         return Checked(id_order, found, "not listed", "listed")
+
+    async def _looked_at(self, id_order: int) -> Stored:
+        """Twice, where it is not right: the worker may have written between the two reads."""
+        stored = await self._stored(id_order)
+        return stored if stored.verdict() is Found.SAME else await self._stored(id_order)
 
     @_patiently
     async def _ids(self, after: int, to: int) -> list[tuple[int, int]]:

@@ -1,7 +1,9 @@
 """docs/operations/rebuild.md: a table that is wrong is made anew from what it follows from, beside the worker."""
 
 import asyncio
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +67,21 @@ def test_tables_from_an_older_snapshot_become_what_they_were_and_updates_go_on(
         page.run("The lists")
         assert everything(session) == before
 
-        scan(settings, IDS, SCANS[3])
-        until(
-            lambda: versions(session) == dict.fromkeys(IDS, 5),
-            what="what the worker writes is newer than what we wrote",
-        )
+        asyncio.run(go_back(settings, session))
+        with ThreadPoolExecutor() as beside:
+            delivering = beside.submit(deliver, settings)
+            page.run("Rebuild")
+            delivering.result()
+        until(lambda: versions(session) == dict.fromkeys(IDS, 5), what="whatever the worker wrote is newer than ours")
         assert f"{COUNT} orders: 0 would be written, {COUNT} right" in page.run("It is over")
     lose(session, before)
+
+
+def deliver(settings: Settings) -> None:
+    """One after the other, for some seconds."""
+    for each in IDS:
+        scan(settings, [each], SCANS[3])
+        time.sleep(0.1)
 
 
 async def go_back(settings: Settings, session: Session) -> None:
