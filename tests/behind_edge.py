@@ -53,7 +53,7 @@ def lacak(settings: Settings, folder: Path, **variables: object) -> Iterator[Beh
         client = held.enter_context(edge.client())
         outside = settings.model_copy(update={"http_host": HOST, "http_port": edge.port})
         behind = Behind(outside, track, (apis[0], apis[1]), (gateways[0], gateways[1]), edge, Rest(outside, client))
-        until(behind.ready, what="all of them are ready")
+        until(behind.ready, 120, "all of them are ready")
         until(lambda: _lets_in(behind), what="the gateway lets requests in")
         yield behind
 
