@@ -39,6 +39,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "operations" / "upgrade.md"
 SIZE = Size(clients=30, rate=30)
 LONGEST = 150.0  # seconds of load, a bound
 DRAIN = 3.0
+SCAN = {"event_id": "the-last", "status": "exception", "courier": "jne"}
 
 
 @pytest.fixture
@@ -76,12 +77,12 @@ async def test_nothing_is_lost_and_nobody_misses_a_change_while_all_becomes_the_
         try:
             await crowd.arrive(100)
             enough = asyncio.Event()
-            flow = asyncio.create_task(load.run(SIZE.rate, LONGEST, enough))
-            await asyncio.to_thread(command, settings, "migrate", root=code)
-            for process in (each for kind in order() for each in system[kind]):
-                await asyncio.to_thread(upgrade, process, code)
-            enough.set()
-            await flow
+            async with asyncio.TaskGroup() as beside:
+                beside.create_task(load.run(SIZE.rate, LONGEST, enough))
+                await asyncio.to_thread(command, settings, "migrate", root=code)
+                for process in (each for kind in order() for each in system[kind]):
+                    await asyncio.to_thread(upgrade, process, code)
+                enough.set()
             versions = await asyncio.to_thread(at_rest, session, load)
             await crowd.until_shown(versions, 30)
             last = crowd.customers[0]
@@ -100,9 +101,6 @@ async def test_nothing_is_lost_and_nobody_misses_a_change_while_all_becomes_the_
     assert rows.one()[0] == last.order[FIELD]
 
 
-SCAN = {"event_id": "the-last", "status": "exception", "courier": "jne"}
-
-
 def order() -> list[str]:
     """The kinds of processes, in the order of the page's table."""
     return re.findall(r"^\| \d+ \| `lacak serve (\w+)`", PAGE.read_text(), re.M)
@@ -114,7 +112,7 @@ def upgrade(process: Process, code: Path) -> None:
     process.code, said = code, assignments(process)
     process.start()
     works = (lambda: ready(url(process))) if process.kind in ("api", "gateway") else lambda: assignments(process) > said
-    until(works, what=f"{process.log.stem} works")
+    until(works, 120, f"{process.log.stem} works")
 
 
 def assignments(worker: Process) -> int:
@@ -128,7 +126,7 @@ def at_rest(session: Session, load: Load) -> dict[int, int]:
         rows = session.execute(f"SELECT event_id FROM {TABLE}")
         return load.told.events.keys() <= {event for (event,) in rows}
 
-    until(judged, what="all updates are in the history")
+    until(judged, 120, "all updates are in the history")
     return dict(tuple(row) for row in session.execute("SELECT id_order, version FROM orders"))
 
 
