@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from cli import carriers, grants, keys, load, migrate, rejected, serve, simulate, token, topics, waiting, watch
+from cli import carriers, grants, keys, load, migrate, rebuild, rejected, serve, simulate, token, topics, waiting, watch
 from cli.edge import STOPPED, Failed
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(rejected.app, name="rejected", rich_help_panel="Operate")
 app.add_typer(waiting.app, name="waiting", rich_help_panel="Operate")
 app.add_typer(keys.app, name="keys", rich_help_panel="Operate")
 app.add_typer(carriers.app, name="carriers", rich_help_panel="Operate")
+app.command(rich_help_panel="Operate", no_args_is_help=True)(rebuild.rebuild)
 app.command(rich_help_panel="Operate")(migrate.migrate)
 app.command(rich_help_panel="Operate")(topics.topics)
 app.add_typer(grants.app, name="grants", rich_help_panel="Operate")

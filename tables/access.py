@@ -128,6 +128,18 @@ OPS = Service(
     groups={topics.TRACK_GROUP: (DESCRIBE,)},
     tables={"orders": _SELECT, "waiting_updates": _BOTH, "api_keys": _BOTH},
 )
+REBUILD = Service(
+    "rebuild",
+    "`lacak rebuild`, while it runs: it writes what the order-tracking worker would",
+    topics={},
+    tables={
+        "orders": _BOTH,
+        "order_status_history": _SELECT,
+        "orders_by_user": _BOTH,
+        "orders_by_produk": _BOTH,
+        "months_by_user": _BOTH,
+    },
+)
 DEPLOY = Service(
     "deploy",
     "each release: `lacak topics` and `lacak migrate`",
@@ -150,4 +162,6 @@ DATA = Service(
     own_groups=True,
 )
 
-SERVICES = {each.name: each for each in (API, GATEWAY, WEB, TRACK, NOTIFY, OPS, DEPLOY, SCALER, SHOP, COURIER, DATA)}
+SERVICES = {
+    each.name: each for each in (API, GATEWAY, WEB, TRACK, NOTIFY, OPS, REBUILD, DEPLOY, SCALER, SHOP, COURIER, DATA)
+}

@@ -61,6 +61,19 @@ COUNT_OF_USER = "SELECT count(*) FROM {keyspace}.orders_by_user WHERE id_user = 
 READ_WAITING = _select("waiting_updates", WAITING_COLUMNS, "WHERE id_order = ?")
 READ_ALL_WAITING = _select("waiting_updates", WAITING_COLUMNS, "")
 
+# Of `lacak rebuild`, which scans: by token, and no other process prepares them.
+_AFTER = "WHERE token(id_order) > ? AND token(id_order) <= ? LIMIT ?"
+SCAN_ORDERS = f"SELECT id_order, token(id_order) FROM {{keyspace}}.orders {_AFTER}"
+SCAN_HISTORIES = f"SELECT DISTINCT id_order, token(id_order) FROM {{keyspace}}.order_status_history {_AFTER}"
+READ_LIVES = (
+    "SELECT TTL(status), TTL(status_at), TTL(version), TTL(courier), TTL(eta) FROM {keyspace}.orders WHERE id_order = ?"
+)
+_OF = "WHERE {owner} = ? AND {part} = ? AND placed_at = ? AND id_order = ?"
+IS_OF_USER = _select("orders_by_user", ["id_order"], _OF.format(owner="id_user", part="month"))
+IS_OF_PRODUK = _select("orders_by_produk", ["id_order"], _OF.format(owner="id_produk", part="day"))
+IS_MONTH = "SELECT month FROM {keyspace}.months_by_user WHERE id_user = ? AND month = ?"
+REBUILD = (SCAN_ORDERS, SCAN_HISTORIES, READ_LIVES, IS_OF_USER, IS_OF_PRODUK, IS_MONTH)
+
 READ_NODES = "SELECT node, owner FROM {keyspace}.snowflake_nodes"
 TAKE_NODE = "INSERT INTO {keyspace}.snowflake_nodes (node, owner) VALUES (?, ?) IF NOT EXISTS USING TTL ?"
 RENEW_NODE = "UPDATE {keyspace}.snowflake_nodes USING TTL ? SET owner = ? WHERE node = ? IF owner = ?"

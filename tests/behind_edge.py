@@ -20,6 +20,7 @@ class Behind:
     """A running one. `rest` is a client that comes through the gateway, over HTTP/1.1."""
 
     settings: Settings
+    track: Process
     apis: tuple[Process, Process]
     gateways: tuple[Process, Process]
     edge: Edge
@@ -46,12 +47,13 @@ def lacak(settings: Settings, folder: Path, **variables: object) -> Iterator[Beh
     addresses = [[url(each).removeprefix("http://") for each in two] for two in (apis, gateways)]
     variables = {"LACAK_JWT_SECRET": settings.jwt_secret, **variables}
     with ExitStack() as held:
-        held.enter_context(running(Process("track", settings), *apis, *gateways))
+        track = Process("track", settings)
+        held.enter_context(running(track, *apis, *gateways))
         edge = held.enter_context(edges.running(folder, addresses[0], addresses[1], **variables))
         client = held.enter_context(edge.client())
         outside = settings.model_copy(update={"http_host": HOST, "http_port": edge.port})
-        behind = Behind(outside, (apis[0], apis[1]), (gateways[0], gateways[1]), edge, Rest(outside, client))
-        until(behind.ready, what="all of them are ready")
+        behind = Behind(outside, track, (apis[0], apis[1]), (gateways[0], gateways[1]), edge, Rest(outside, client))
+        until(behind.ready, 120, "all of them are ready")
         until(lambda: _lets_in(behind), what="the gateway lets requests in")
         yield behind
 

@@ -16,13 +16,13 @@ ROOT = Path(__file__).parent.parent
 
 
 def lacak(
-    settings: Settings, *words: object, code: int = 0, env: Mapping[str, str] | None = None
+    settings: Settings, *words: object, code: int = 0, env: Mapping[str, str] | None = None, root: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end; it must end with that exit code, and never with a traceback."""
+    """Runs a command to its end; it must end with that exit code, and never with a traceback. `root`: whose code."""
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", *map(str, words)],
         env={**environment(settings), "NO_COLOR": "1", "COLUMNS": "120", **(env or {})},
-        cwd=ROOT,
+        cwd=root,
         capture_output=True,
         text=True,
         timeout=120,

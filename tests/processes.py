@@ -14,6 +14,8 @@ from fresh import environment
 from stack import free_ports
 from streams.settings import Settings
 
+ROOT = Path(__file__).parents[1]
+
 
 def free_port(host: str = "127.0.0.1") -> int:
     """One of `free_ports`."""
@@ -21,10 +23,12 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 class Process:
-    """`lacak serve KIND` as a child. Leaving the `with` block stops it, and shows its log when the test failed."""
+    """`lacak serve KIND` as a child. Leaving the `with` block stops it, and shows its log when the test failed.
+
+    `code`: the folder whose code it runs, when it is started the next time."""
 
     def __init__(self, kind: str, settings: Settings, name: str = "") -> None:
-        self.kind, self.settings = kind, settings
+        self.kind, self.settings, self.code = kind, settings, ROOT
         self.log = Path(settings.local_dir) / f"{name or kind}.log"
         self.child: subprocess.Popen[bytes] | None = None
 
@@ -35,7 +39,7 @@ class Process:
             self.child = subprocess.Popen(
                 [sys.executable, "-m", "cli.main", "serve", self.kind],
                 env={**environment(self.settings), **ports},
-                cwd=Path(__file__).parents[1],
+                cwd=self.code,
                 stdout=out,
                 stderr=out,
             )

@@ -37,6 +37,11 @@ class Servers:
         """Stop those that are ours; they are gone when this returns."""
         stop_all([(service.process, service.grace) for service in self.services.values()])
 
+    def stop_one(self, name: str) -> None:
+        """SIGTERM to `kafka` or `cassandra`: what it has is in its files, and it is gone, when this returns."""
+        service = self.services[name]
+        service.process.stop(service.grace)
+
     def kill9(self, name: str) -> None:
         """SIGKILL to `kafka` or `cassandra`; it is gone when this returns."""
         service = self.services[name]

@@ -111,6 +111,7 @@ def test_an_operator_sees_to_what_was_rejected_and_what_waits(system: tuple[Laca
     assert servers.run("ops", "waiting", "expire") == ["0 rejected as unknown_order, 1 still wait"]
     [key] = servers.run("ops", "keys", "create", "a-shop", "--scope", "orders:write")
     assert key.startswith("lck_") and "a-shop" in str(servers.run("ops", "keys", "list"))
+    assert " 0 written, " in servers.run("rebuild", "rebuild", "orders_by_user")[-1]
 
 
 def test_a_second_run_of_everything_changes_nothing(servers: Secure) -> None:

@@ -22,11 +22,12 @@ _TEXT, _CLOSE, _PING, _PONG = 1, 8, 9, 10
 
 
 class Customer:
-    """One user with one order. `version` is the last that it was shown; 0: none yet."""
+    """One user with one order. `version` is the last that it was shown; 0: none yet. `order`: the last change's."""
 
     def __init__(self, crowd: "Crowd", id_user: int, token: str, transport: str) -> None:
         self.crowd, self.id_user, self.token, self.transport = crowd, id_user, token, transport
         self.version, self.cursor = 0, ""
+        self.order: dict[str, Any] = {}
         self.link: Link | None = None
         self._shown = False  # by a snapshot, which changes may repeat
         self._asked = ""  # the cursor that this connection presented
@@ -76,7 +77,8 @@ class Customer:
                 self.crowd.fault("reversals", f"{self.id_user} had {self.version}, a snapshot shows {version}")
             self.version, self._shown = version, True
         elif kind == "change":
-            self._change(frame["order"]["version"])
+            self.order = frame["order"]
+            self._change(self.order["version"])
         if "cursor" in frame:
             self.cursor = frame["cursor"]
 

@@ -16,6 +16,7 @@ TRY_AGAIN = (409, 429, 502, 503, 504)
 PATIENCE = 60.0  # seconds for which one thing is tried
 REFUSED_SECONDS = 0.3  # before who heard nothing tries again
 ORDER = {"id_produk": 7, "harga": 125_000, "jumlah": 2}
+STATUSES = ("in_transit", "out_for_delivery")  # each may follow the other, and of one a customer is notified
 SHARES = {"order": 3, "update": 5, "read": 2}  # of ten
 
 
@@ -45,13 +46,16 @@ class Load:
         self._numbers = iter(range(10**9))
         self.told = Told()
 
-    async def run(self, rate: float, seconds: float) -> None:
-        """Begins things at that pace, whether others have ended or not; returns when all have."""
+    async def run(self, rate: float, seconds: float, enough: asyncio.Event | None = None) -> None:
+        """Begins things at that pace, whether others have ended or not, so long or until it is `enough`; returns when
+        all have ended."""
         loop = asyncio.get_running_loop()
         began, tasks = loop.time(), set[asyncio.Task[None]]()
         kinds = [kind for kind, share in SHARES.items() for _ in range(share)]
         for number in range(int(rate * seconds)):
             await asyncio.sleep(began + number / rate - loop.time())
+            if enough is not None and enough.is_set():
+                break
             tasks.add(asyncio.create_task(getattr(self, random.choice(kinds))()))
             for task in [task for task in tasks if task.done()]:
                 task.result()
@@ -69,7 +73,7 @@ class Load:
 
     async def update(self) -> None:
         order, event = random.choice(self._known), f"event-{next(self._numbers)}"
-        body = {"event_id": event, "status": "in_transit", "courier": "jne"}
+        body = {"event_id": event, "status": random.choice(STATUSES), "courier": "jne"}
         if await self._insist("update", "POST", f"/v1/orders/{order}/status", body) is not None:
             self.told.events[event] = order
 

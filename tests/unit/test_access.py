@@ -32,7 +32,7 @@ def test_every_table_of_the_schema_is_in_it() -> None:
     text = "".join(file.text for file in migrate.migrations(migrate.migrations_dir()))
     made = re.findall(r"CREATE TABLE IF NOT EXISTS (\w+)", text)
     assert set(TABLES) == {*made, "schema_migrations"}
-    used = re.findall(r"\{keyspace\}\.(\w+)", "\n".join(statements.ALL))
+    used = re.findall(r"\{keyspace\}\.(\w+)", "\n".join((*statements.ALL, *statements.REBUILD)))
     assert set(used) <= set(TABLES)
 
 
@@ -43,9 +43,10 @@ def test_it_names_no_topic_group_or_table_that_is_not_there() -> None:
         assert service.tables.keys() <= set(TABLES), service.name
 
 
-def test_only_the_worker_changes_orders_and_says_so() -> None:
-    for table in ("orders", "order_status_history", "orders_by_user", "orders_by_produk", "months_by_user"):
-        assert may_change(table) == {"track"}, table
+def test_only_the_worker_and_a_rebuild_change_orders_and_only_the_worker_says_so() -> None:
+    for table in ("orders", "orders_by_user", "orders_by_produk", "months_by_user"):
+        assert may_change(table) == {"track", "rebuild"}, table
+    assert may_change("order_status_history") == {"track"}
     assert may_change("waiting_updates") == {"track", "ops"}
     assert may_write(topics.CHANGED) == {"track"}
     assert may_write(topics.REJECTED) == {"track", "ops"}

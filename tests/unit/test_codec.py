@@ -2,9 +2,14 @@
 
 import io
 import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import avro.io
 import avro.schema
+import fastavro
 import pytest
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from hypothesis import given, settings
@@ -112,6 +117,26 @@ def test_a_schema_is_compatible_both_ways_with_every_released_one(name: str) -> 
 def test_a_changed_schema_has_an_id_of_its_own(name: str) -> None:
     """A schema that differs from the released one of its id needs a new id and a file in released/."""
     assert codec.schema_text(codec.schema_ids()[name]) == (name, (codec.schema_dir() / f"{name}.avsc").read_text())
+
+
+@pytest.fixture
+def one_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+    """The schemas with one more in released/, that nobody writes yet: a CourierStatusUpdate of id 99."""
+    shutil.copytree(codec.schema_dir(), tmp_path / "avro")
+    schema: dict[str, Any] = json.loads((tmp_path / "avro" / "CourierStatusUpdate.avsc").read_text())
+    schema["fields"].append({"name": "weight", "type": ["null", "int"], "default": None})
+    (tmp_path / "avro" / "released" / "99-CourierStatusUpdate.avsc").write_text(json.dumps(schema))
+    monkeypatch.setattr(codec, "schema_dir", lambda: tmp_path / "avro")
+    codec.schema_text.cache_clear()
+    yield schema
+    codec.schema_text.cache_clear()
+
+
+def test_a_schema_that_is_released_is_read_before_anybody_writes_it(one_ahead: dict[str, Any]) -> None:
+    out, one = io.BytesIO(), Codec("CourierStatusUpdate")
+    fastavro.schemaless_writer(out, fastavro.parse_schema(one_ahead), {**UPDATE, "weight": 700})
+    assert one.decode(codec.header(99) + out.getvalue()) == UPDATE
+    assert one.encode(UPDATE)[:5] == codec.header(codec.schema_ids()["CourierStatusUpdate"])
 
 
 def test_the_compatibility_test_can_fail() -> None:
