@@ -47,6 +47,7 @@ class App(FastAPI):
     """FastAPI whose description is true: errors are problems, also where FastAPI supposes its own form."""
 
     gateway: Gateway | None = None  # of live push, where this app has it
+    leaving = False  # told to end: whoever asks shall send nothing more
     _described: dict[str, Any] | None = None
 
     def openapi(self) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def create_api(settings: Settings) -> App:
 
     app = _app(services.limits, services.identity, lifespan)
     _add_api(app, settings, services)
-    app.include_router(health_routes(services.checks, lambda: services.failed))
+    app.include_router(health_routes(services.checks, lambda: services.failed, lambda: app.leaving))
     return app
 
 
@@ -94,7 +95,9 @@ def create_gateway(settings: Settings) -> App:
     app = _app(Limits(settings), identity, lifespan)
     _add_live(app, gateway)
     checks = {"live": lambda: gateway.ready, **identity.checks}
-    app.include_router(health_routes(checks, lambda: gateway.failed or store.failed or identity.failed))
+    app.include_router(
+        health_routes(checks, lambda: gateway.failed or store.failed or identity.failed, lambda: app.leaving)
+    )
     return app
 
 
@@ -115,7 +118,7 @@ def create_web(settings: Settings) -> App:
     _add_api(app, settings, services)
     _add_live(app, gateway)
     checks = {**services.checks, "live": lambda: gateway.ready}
-    app.include_router(health_routes(checks, lambda: services.failed or gateway.failed))
+    app.include_router(health_routes(checks, lambda: services.failed or gateway.failed, lambda: app.leaving))
     page.add_page(app)
     return app
 

@@ -14,8 +14,9 @@ from api.requests import Json
 Check = Callable[[], bool]
 
 
-def health_routes(checks: Mapping[str, Check], failed: Check) -> APIRouter:
-    """/healthz (nothing that runs in the background has `failed`), /readyz (and all `checks` hold), /metrics."""
+def health_routes(checks: Mapping[str, Check], failed: Check, leaving: Check) -> APIRouter:
+    """/healthz (nothing that runs in the background has `failed`), /readyz (and all `checks` hold, and the process is
+    not `leaving`), /metrics."""
     router = APIRouter(tags=["health"])
 
     @router.get(
@@ -39,6 +40,8 @@ def health_routes(checks: Mapping[str, Check], failed: Check) -> APIRouter:
     async def readyz() -> Json:
         """503 names what is not there. Cassandra is none of it: without it updates are taken all the same."""
         found = {name: check() for name, check in checks.items()}
+        if leaving():
+            raise Problem(UNAVAILABLE, "not ready: this process ends", ready=False, checks=found)
         if failed() or not all(found.values()):
             missing = ", ".join(name for name, there in found.items() if not there) or "see /healthz"
             raise Problem(UNAVAILABLE, f"not ready: {missing}", ready=False, checks=found)

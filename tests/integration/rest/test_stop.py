@@ -1,6 +1,6 @@
-"""SIGTERM to an API whose Kafka is frozen: each POST under way has its answer before the process ends.
+"""SIGTERM to an API: it leaves when those in front have seen it, and each POST under way has its answer before it ends.
 
-The server is the session's own and is really frozen, so LACAK_TEST_KAFKA must not be set.
+The Kafka that is frozen is the session's own, so LACAK_TEST_KAFKA must not be set.
 """
 
 import json
@@ -40,6 +40,24 @@ def test_posts_under_way_are_answered_before_the_api_ends_though_kafka_is_frozen
         for post in posts:
             post.close()
     assert [answer.split(b"\r\n")[0] for answer in answers] == [b"HTTP/1.1 503 Service Unavailable"] * 3
+
+
+def test_an_api_that_ends_says_so_and_serves_on_until_those_in_front_have_heard_it(
+    servers: Servers, tmp_path: Path
+) -> None:
+    settings = fresh_settings(servers, tmp_path, http_host="127.0.0.1", http_port=free_ports("127.0.0.1", 1)[0])
+    url = f"http://127.0.0.1:{settings.http_port}"
+    with Process("api", settings) as api, httpx.Client(base_url=url, timeout=30) as http:
+        headers = Rest(settings, http).headers(ORDERS_WRITE)
+        until(lambda: is_ready(http), what="ready")
+        with httpx.Client(base_url=url) as waiting:
+            assert "connection" not in waiting.get("/healthz").headers, "it is kept"
+            api.signal(signal.SIGTERM)
+            until(lambda: not is_ready(http), what="told to send nothing more")
+            taken = waiting.post("/v1/orders", headers=headers, json={**ORDER, "id_order": 4})
+        assert (taken.status_code, taken.headers["connection"]) == (202, "close")
+        assert "ends" in http.get("/readyz").json()["detail"]
+        api.stop(20)
 
 
 def under_way(port: int, headers: dict[str, str], id_order: int) -> socket.socket:
