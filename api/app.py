@@ -32,6 +32,7 @@ from api.identity import Identity
 from api.limits import UNLIMITED, Limit, Limits
 from api.live.gateway import Gateway
 from api.live.routes import live_routes
+from api.local_traces import trace_routes
 from api.plain_path import PlainPath
 from api.registry import RegistryError, registry_routes
 from api.requests import BodyLimit, Measure
@@ -173,6 +174,8 @@ def _add_api(app: App, settings: Settings, services: Services) -> None:
     if settings.local_stack:
         app.include_router(local.reads)
         app.include_router(local.router)
+        if settings.traces_url:
+            app.include_router(trace_routes(settings.traces_url))
 
     async def on_registry(_: object, error: Exception) -> Any:
         assert isinstance(error, RegistryError)
