@@ -48,8 +48,8 @@ class Stage:
         for message in messages:
             key = str(message["id_user"]).encode()
             at = partition_of(key, PARTITIONS) if partition is None else partition
-            value = value if value is not None else CHANGED.encode(message)
-            self.records.append(Record(self.ring.next(at), 1_000, key, value, trace))
+            content = value if value is not None else CHANGED.encode(message)
+            self.records.append(Record(self.ring.next(at), 1_000, key, content, trace))
             self.hub.feed(at, self.records[-1:])
 
     def connect(self, user: int = 42, position: Position | None = None, **options: Any) -> "Tap":
