@@ -34,8 +34,8 @@ class Times(NamedTuple):
 
 def tracked(spans: Spans, records: Sequence[Record], effects: Effects, times: Times) -> None:
     """The spans of a batch of the order-tracking worker."""
-    kind = records[0].kind
-    waited = (event.record for event in effects.events if event.record.kind is not kind)
+    judged = (*(each.record for each in effects.events), *(each.record for each in effects.rejections))
+    waited = (each for each in judged if each.kind is not records[0].kind)
     recorded = [each for each in (*records, *waited) if trace.sampled(each.headers)]
     if recorded:
         outcomes = dict(_outcomes(effects))
@@ -57,11 +57,13 @@ def _tracked(spans: Spans, record: Record, outcome: str, count: int, times: Time
     if outcome == "waiting":  # it is judged later: that span is the one that its event names
         span = trace.child(parent)
     at = record.position
-    attributes = _processed(record.kind, topics.TRACK_GROUP, at.partition, at.offset, record.key, count, outcome)
+    attributes = _processed(record.kind, topics.TRACK_GROUP, at.partition, at.offset, count, outcome)
+    if record.key is not None and plain_decimal(record.key) is not None:
+        attributes["messaging.kafka.message.key"] = record.key.decode()  # the id_order
     spans.record(f"process {record.kind}", Kind.CONSUMER, span, parent, (times.began, times.published), attributes)
     if outcome in WRITTEN:
         statement, table = WRITTEN[outcome]
-        about = {"db.system.name": "cassandra", "db.operation.name": statement, "db.collection.name": table}
+        about: Attributes = {"db.system.name": "cassandra", "db.operation.name": statement, "db.collection.name": table}
         between = times.judged, times.written
         spans.record(f"{statement} {table}", Kind.CLIENT, trace.child(span), span, between, about)
     topic = record.kind if outcome == "forwarded" else PUBLISHED.get(outcome)
@@ -78,11 +80,9 @@ def notified(spans: Spans, judged: Iterable[tuple[Any, str]], count: int, times:
         told = outcome == "told"
         span = onward(parent) if told else trace.child(parent)
         assert span is not None, "it is recorded"
-        attributes = _processed(
-            topics.CHANGED.name, topics.NOTIFY_GROUP, record.partition, record.offset, record.key, count, outcome
-        )
-        name = f"process {topics.CHANGED.name}"
-        spans.record(name, Kind.CONSUMER, span, parent, (times.began, times.published), attributes)
+        topic = topics.CHANGED.name
+        attributes = _processed(topic, topics.NOTIFY_GROUP, record.partition, record.offset, count, outcome)
+        spans.record(f"process {topic}", Kind.CONSUMER, span, parent, (times.began, times.published), attributes)
         if told:
             _sent(spans, topics.NOTIFICATIONS.name, span, (times.judged, times.written))
 
@@ -97,16 +97,11 @@ def _sent(spans: Spans, topic: str, parent: bytes, times: tuple[int, int]) -> No
     spans.record(f"send {topic}", Kind.PRODUCER, trace.child(parent), parent, times, attributes)
 
 
-def _processed(
-    topic: str, group: str, partition: int, offset: int, key: bytes | None, count: int, outcome: str
-) -> Attributes:
-    attributes = messaging("process", topic) | {
+def _processed(topic: str, group: str, partition: int, offset: int, count: int, outcome: str) -> Attributes:
+    return messaging("process", topic) | {
         "messaging.consumer.group.name": group,
         "messaging.destination.partition.id": str(partition),
         "messaging.kafka.offset": offset,
         "messaging.batch.message_count": count,
         "lacak.outcome": outcome,
     }
-    if key is not None and plain_decimal(key) is not None:
-        attributes["messaging.kafka.message.key"] = key.decode()
-    return attributes

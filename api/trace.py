@@ -10,7 +10,7 @@ from fastapi import Request
 from starlette.types import Scope
 
 from streams import trace
-from streams.spans import Kind, Spans, messaging
+from streams.spans import Attributes, Kind, Spans, messaging
 
 _SCOPE = "lacak.trace"  # where a request keeps it
 
@@ -64,7 +64,7 @@ class RequestTrace:
     def answered(self, method: str, route: str, status: int, request_id: str | None) -> None:
         """It is over. Of its address only the route's template is told: ids are persons', and links to share secret."""
         if self._server is not None:
-            about: dict[str, str | int | bool] = {
+            about: Attributes = {
                 "http.request.method": method,
                 "http.route": route,
                 "http.response.status_code": status,

@@ -4,7 +4,7 @@ The pipeline never waits for it: a span beyond the queue, or beyond so many a se
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ QUEUE = 2048  # spans that wait to be sent
 
 _DROPPED = metrics.SPANS.labels("dropped")
 
-Attributes = Mapping[str, str | int | bool]
+Attributes = dict[str, str | int | bool]
 
 
 class Kind(StrEnum):
@@ -92,7 +92,7 @@ def opened(settings: Settings, process: str, stack: AsyncExitStack) -> Spans:
     return spans
 
 
-def messaging(operation: str, topic: str) -> dict[str, str | int | bool]:
+def messaging(operation: str, topic: str) -> Attributes:
     """What every span about records says, by OpenTelemetry's conventions; topics are called as topics.py does."""
     return {
         "messaging.system": "kafka",
