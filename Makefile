@@ -78,6 +78,7 @@ bench: .venv/ready ## the benchmarks
 	$(BIN)/python bench/worker.py
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/handover.py
+	$(BIN)/python bench/tracing.py
 
 bench-push: .venv/ready ## what a live connection costs the gateway
 	$(BIN)/python bench/push/run.py

@@ -20,7 +20,6 @@ from typing import Protocol
 from agents.clocks import Clocks
 from agents.records import Kind, Misrouted, Record, Rejection, parse, understand
 from streams import metrics
-from streams.messages import Headers, traceparent
 from streams.order import (
     MAX_WAITING,
     Applied,
@@ -47,7 +46,7 @@ class Event:
 
     order: Order
     row: Row
-    traceparent: bytes | None
+    record: Record  # the one that was judged
 
 
 @dataclass(slots=True)
@@ -93,7 +92,7 @@ class _Batch:
         """An order's first row; read again, it takes the place of the same one."""
         row = placed(entry.order)
         entry.rows[:1] = [row]
-        self._applied(entry, row, record.headers)
+        self._applied(entry, row, record)
 
     def fold_waiting(self, entry: _Entry, waiting: Waiting) -> None:
         """Judges an update that came before its order."""
@@ -111,7 +110,7 @@ class _Batch:
         entry.rows, outcome = fold(entry.rows, update, entry.order.couriers)
         if isinstance(outcome, Applied):
             _clocks.applied(update, entry.rows[outcome.row.number - 2])
-            self._applied(entry, outcome.row, record.headers)
+            self._applied(entry, outcome.row, record)
         elif isinstance(outcome, Late):
             _LATE.inc()
             self._touch(entry, outcome.row)
@@ -126,10 +125,10 @@ class _Batch:
         metrics.REJECTED.labels(rejection.reason).inc()
         self.effects.rejections.append(rejection)
 
-    def _applied(self, entry: _Entry, row: Row, headers: Headers) -> None:
+    def _applied(self, entry: _Entry, row: Row, record: Record) -> None:
         _APPLIED.inc()
         self._touch(entry, row)
-        self.effects.events.append(Event(entry.order, row, traceparent(headers)))
+        self.effects.events.append(Event(entry.order, row, record))
 
     def _touch(self, entry: _Entry, row: Row) -> None:
         self.touched.setdefault(entry.order.id_order, _Touched(entry)).rows.append(row)

@@ -18,11 +18,13 @@ from faust.types import TP
 from agents.faust_app import ensure_changelog, make_app, own_directory, run, until_kafka
 from agents.notices import decide, is_plausible
 from agents.publisher import Outgoing, Publisher
-from streams import metrics, topics
+from agents.traces import Times, notified, onward
+from streams import metrics, topics, trace
 from streams.codec import Codec, Undecodable, UnknownSchema
 from streams.log import get
-from streams.messages import NOTIFICATION, Message, cloud_event, traceparent
+from streams.messages import NOTIFICATION, Message, cloud_event
 from streams.settings import Settings
+from streams.spans import Spans, opened
 from streams.topics import DAY_MS, NOTIFY_GROUP, partition_of, plain_decimal
 from tables.users import UserOrders, UsersTable, encode
 
@@ -39,6 +41,7 @@ class _Batch:
     changed: set[bytes] = field(default_factory=set)
     announced: list[Outgoing] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
+    judged: list[tuple[Any, str]] = field(default_factory=list)  # each record, and what became of it; for its trace
 
 
 class Notifier:
@@ -46,8 +49,9 @@ class Notifier:
 
     table: UsersTable  # set before it is started: the app, which the table belongs to, needs the handler first
 
-    def __init__(self, settings: Settings, publisher: Publisher) -> None:
+    def __init__(self, settings: Settings, publisher: Publisher, spans: Spans | None = None) -> None:
         self._settings, self._publisher = settings, publisher
+        self._spans = spans or Spans(settings, "notify")
         self._notifications = settings.topic(topics.NOTIFICATIONS.name)
         # Not before the order's own rows have expired.
         self._keep_ms = settings.retention_days * DAY_MS
@@ -62,14 +66,19 @@ class Notifier:
             await self._do(tp.partition, records)
 
     async def _do(self, partition: int, records: Sequence[Any]) -> None:
-        batch = _Batch()
+        now, batch = self._spans.clock, _Batch()
+        began = now()
         for record in records:
             change = _change(record)
             if change is not None:
                 self._judge(batch, partition, record, change)
+        judged = now()
         with metrics.PUBLISH_SECONDS.time():
             await self._publisher.publish(batch.announced)
+            announced = now()
             await self._remember(batch, partition)
+        if self._spans.on:
+            notified(self._spans, batch.judged, len(records), Times(began, judged, announced, now()))
         for status in batch.statuses:
             metrics.NOTIFICATIONS.labels(status).inc()
 
@@ -88,16 +97,18 @@ class Notifier:
             batch.statuses.append(change["status"])
         else:
             metrics.NOTIFY_SKIPPED.labels(decision.skipped).inc()
+        if self._spans.on:
+            batch.judged.append((record, decision.skipped or "told"))
 
     def _outgoing(self, record: Any, notification: Message) -> Outgoing:
         """Everything in it comes from the change, so that a replay's is the same."""
-        trace = traceparent(record.headers)
+        parent = onward(trace.of_headers(record.headers))
         return Outgoing(
             self._notifications,
             partition_of(record.key, self._settings.partitions),
             record.key,
             _NOTIFICATION.encode(notification),
-            cloud_event(NOTIFICATION, notification["notification_id"], "notify", notification["created_at"], trace),
+            cloud_event(NOTIFICATION, notification["notification_id"], "notify", notification["created_at"], parent),
         )
 
     async def _remember(self, batch: _Batch, partition: int) -> None:
@@ -132,7 +143,8 @@ def _note_unreadable(record: Any, detail: str) -> None:
 
 
 def _where(record: Any) -> dict[str, Any]:
-    return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    place = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    return {**place, **trace.logged(trace.of_headers(record.headers))}
 
 
 def main(settings: Settings) -> None:
@@ -143,7 +155,7 @@ def main(settings: Settings) -> None:
         datadir = own_directory(settings.data_dir / "notify", stack)
         publisher = Publisher(settings, "lacak-notify")
         stack.push_async_callback(publisher.stop)
-        notifier = Notifier(settings, publisher)
+        notifier = Notifier(settings, publisher, opened(settings, "notify", stack))
         app = make_app(settings, NOTIFY_GROUP, [changed], notifier, datadir)
         notifier.table = UsersTable(app)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from streams import topics, unknown_codes
+from streams import topics, trace, unknown_codes
 from streams.codec import Codec, Undecodable, UnknownSchema
 from streams.messages import Headers, Invalid, UnknownStatus, order_of, update_of
 from streams.order import Order, Position, Reason, Update
@@ -36,6 +36,16 @@ class Record(NamedTuple):
         """From aiokafka's ConsumerRecord."""
         position = Position(incarnation, consumed.partition, consumed.offset)
         return cls(kind, position, consumed.timestamp, consumed.key, consumed.value, list(consumed.headers))
+
+    @property
+    def traceparent(self) -> bytes | None:
+        """What its sender did, in its trace."""
+        return trace.of_headers(self.headers)
+
+    @property
+    def processed(self) -> bytes | None:
+        """The span by which it is processed, wherever and how often that is: what follows from it comes from there."""
+        return trace.derived(self.traceparent, self.kind, self.position.partition, self.position.offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from agents.lane import Effects, Event, Lane
 from agents.patience import PatientOrders, until_there
 from agents.publisher import Outgoing, Publisher
 from agents.records import Kind, Misrouted, Record, Rejection, content_size
-from streams import metrics, topics
+from agents.traces import Times, tracked
+from streams import metrics, topics, trace
 from streams.codec import Codec
 from streams.dead_letters import rejected_headers
 from streams.incarnation import incarnations
@@ -29,6 +30,7 @@ from streams.log import get
 from streams.messages import STATUS_CHANGED, cloud_event, status_changed
 from streams.order import Position
 from streams.settings import Settings
+from streams.spans import Spans, opened
 from streams.topics import partition_of, plain_decimal
 from tables.cassandra_orders import CassandraOrders
 from tables.orders import DAY_MS
@@ -44,8 +46,11 @@ class NotCopartitioned(Exception):
 class Tracker:
     """The order-tracking worker's work, one lane a partition."""
 
-    def __init__(self, settings: Settings, store: PatientOrders, publisher: Publisher) -> None:
+    def __init__(
+        self, settings: Settings, store: PatientOrders, publisher: Publisher, spans: Spans | None = None
+    ) -> None:
         self._settings, self._store, self._publisher = settings, store, publisher
+        self._spans = spans or Spans(settings, "track")
         self._topics = {settings.topic(kind): kind for kind in Kind}
         self._changed = settings.topic(topics.CHANGED.name)
         self._rejected = settings.topic(topics.REJECTED.name)
@@ -91,15 +96,21 @@ class Tracker:
         await self._store.close()
 
     async def _do(self, lane: Lane, records: list[Record]) -> None:
+        now = self._spans.clock
+        began = now()
         effects = await lane.judge(records)
+        judged = now()
         with metrics.WRITE_SECONDS.time():
             await asyncio.gather(
                 *map(self._store.write, effects.writes),
                 *map(self._store.add_waiting, effects.waiting),
                 *map(self._store.note_rejected, effects.refused),
             )
+        written = now()
         with metrics.PUBLISH_SECONDS.time():
             await self._publisher.publish(self._outgoing(effects))
+        if self._spans.on:
+            tracked(self._spans, records, effects, Times(began, judged, written, now()))
 
     # -- an assignment's lanes
 
@@ -145,14 +156,17 @@ class Tracker:
             partition_of(key, self._settings.partitions),
             key,
             _CHANGED.encode(status_changed(order, row)),
-            cloud_event(STATUS_CHANGED, f"{order.id_order}-{row.version}", "track", row.recorded_at, event.traceparent),
+            cloud_event(
+                STATUS_CHANGED, f"{order.id_order}-{row.version}", "track", row.recorded_at, event.record.processed
+            ),
         )
 
     def _dead_letter(self, rejection: Rejection) -> Outgoing:
         record = rejection.record
         partition, offset = record.position.partition, record.position.offset
         topic = self._settings.topic(record.kind)
-        log.info("rejected", reason=rejection.reason, topic=topic, partition=partition, offset=offset)
+        about = {"topic": topic, "partition": partition, "offset": offset, **trace.logged(record.traceparent)}
+        log.info("rejected", reason=rejection.reason, **about)
         known = plain_decimal(record.key) is not None
         if content_size(record) > topics.MAX_REJECTED:  # compressed, it came in; as it came, it does not fit anywhere
             record = record._replace(key=record.key if known else None, value=None, headers=[])
@@ -175,10 +189,11 @@ def main(settings: Settings) -> None:
 
     async def build(stack: AsyncExitStack) -> faust.App:
         publisher = Publisher(settings, "lacak-track")
+        spans = opened(settings, "track", stack)
         store = PatientOrders(
             lambda: CassandraOrders.connect(settings), settings.writes_in_flight, lambda: int(time.time() * 1000)
         )
-        tracker = Tracker(settings, store, publisher)
+        tracker = Tracker(settings, store, publisher, spans)
         stack.push_async_callback(tracker.stop)
         directory = settings.data_dir / "track"  # it has no tables: several workers may share it
         directory.mkdir(parents=True, exist_ok=True)

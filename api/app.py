@@ -32,12 +32,14 @@ from api.identity import Identity
 from api.limits import UNLIMITED, Limit, Limits
 from api.live.gateway import Gateway
 from api.live.routes import live_routes
+from api.local_traces import trace_routes
 from api.plain_path import PlainPath
 from api.registry import RegistryError, registry_routes
 from api.requests import BodyLimit, Measure
 from api.services import Services, wall_clock
 from api.store import Store
 from streams.settings import Settings
+from streams.spans import Spans
 from tables.cassandra_orders import CassandraOrders
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -62,15 +64,17 @@ class App(FastAPI):
 
 def create_api(settings: Settings) -> App:
     """The order-tracking API: ingest, queries, lifecycle, registry."""
-    services = Services.of(settings)
+    services, spans = Services.of(settings), Spans(settings, "api")
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        spans.start()
         await services.start()
         yield
         await services.stop()
+        spans.stop()
 
-    app = _app(services.limits, services.identity, lifespan)
+    app = _app(services.limits, services.identity, spans, lifespan)
     _add_api(app, settings, services)
     app.include_router(health_routes(services.checks, lambda: services.failed, lambda: app.leaving))
     return app
@@ -80,10 +84,12 @@ def create_gateway(settings: Settings) -> App:
     """The push gateway: live push, and nothing that writes."""
     store = Store(lambda: CassandraOrders.connect(settings))
     identity = Identity(settings, wall_clock, None)
-    gateway = Gateway(settings, store.orders, identity.authenticator)
+    spans = Spans(settings, "gateway")
+    gateway = Gateway(settings, store.orders, identity.authenticator, spans)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        spans.start()
         await store.start()
         await identity.start()
         await gateway.start()
@@ -91,8 +97,9 @@ def create_gateway(settings: Settings) -> App:
         await gateway.stop()
         await identity.stop()
         await store.stop()
+        spans.stop()
 
-    app = _app(Limits(settings), identity, lifespan)
+    app = _app(Limits(settings), identity, spans, lifespan)
     _add_live(app, gateway)
     checks = {"live": lambda: gateway.ready, **identity.checks}
     app.include_router(
@@ -103,18 +110,20 @@ def create_gateway(settings: Settings) -> App:
 
 def create_web(settings: Settings) -> App:
     """Both on one port, and the page."""
-    services = Services.of(settings)
-    gateway = Gateway(settings, services.store.orders, services.identity.authenticator)
+    services, spans = Services.of(settings), Spans(settings, "web")
+    gateway = Gateway(settings, services.store.orders, services.identity.authenticator, spans)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        spans.start()
         await services.start()
         await gateway.start()
         yield
         await gateway.stop()
         await services.stop()
+        spans.stop()
 
-    app = _app(services.limits, services.identity, lifespan)
+    app = _app(services.limits, services.identity, spans, lifespan)
     _add_api(app, settings, services)
     _add_live(app, gateway)
     checks = {**services.checks, "live": lambda: gateway.ready}
@@ -126,7 +135,7 @@ def create_web(settings: Settings) -> App:
 FACTORIES: dict[str, Callable[[Settings], App]] = {"api": create_api, "gateway": create_gateway, "web": create_web}
 
 
-def _app(limits: Limits, identity: Identity, lifespan: Lifespan) -> App:
+def _app(limits: Limits, identity: Identity, spans: Spans, lifespan: Lifespan) -> App:
     app = App(
         title="Lacak",
         summary=about.SUMMARY,
@@ -146,7 +155,7 @@ def _app(limits: Limits, identity: Identity, lifespan: Lifespan) -> App:
     app.add_middleware(BodyLimit)
     app.add_middleware(PlainPath)
     app.add_middleware(Limit, limits=limits)
-    app.add_middleware(Measure)
+    app.add_middleware(Measure, spans=spans)
     problems.install(app)
     return app
 
@@ -168,6 +177,8 @@ def _add_api(app: App, settings: Settings, services: Services) -> None:
     if settings.local_stack:
         app.include_router(local.reads)
         app.include_router(local.router)
+        if settings.traces_url:
+            app.include_router(trace_routes(settings.traces_url))
 
     async def on_registry(_: object, error: Exception) -> Any:
         assert isinstance(error, RegistryError)

@@ -22,6 +22,7 @@ from api.intake import Intake, Record
 from api.problem_types import BAD_REQUEST, IN_PROGRESS, KEY_REUSED, UNAVAILABLE
 from api.problems import Problem
 from api.requests import Json
+from api.trace import RequestTrace
 from streams import log, metrics
 from tables.idempotency import Answer, Hold, InProgress, OtherRequest
 from tables.orders import Orders, StoreUnavailable
@@ -83,7 +84,7 @@ class Once:
             raise Problem(BAD_REQUEST, f"{HEADER} is for tokens that say whose they are, by `sub` or `courier`")
         if key is None:
             work = plan(Assigned(now, id_order, uuid.uuid4().bytes))
-            return work.answer(await self._intake.take(work.records))
+            return work.answer(await self._take(request, work))
         mine = Hold(
             _digest([caller.sub, caller.courier, key]),
             await _digest_of(request),
@@ -98,7 +99,7 @@ class Once:
             return Response(held.body, held.status, {**held.headers, REPLAYED: "true"}, Json.media_type)
         if held != mine:
             work = plan(_assigned(held))
-        return await self._answered(held, work)
+        return await self._answered(request, held, work)
 
     async def _hold(self, mine: Hold) -> Hold | Answer:
         try:
@@ -116,8 +117,16 @@ class Once:
         metrics.IDEMPOTENT.labels(outcome).inc()
         return held
 
-    async def _answered(self, held: Hold, work: Work) -> Json:
+    async def _take(self, request: Request, work: Work) -> list[bool]:
+        trace = RequestTrace.of(request)
+        began = trace.now()
         taken = await self._intake.take(work.records)
+        if taken:
+            trace.sent(work.records[0].topic.name, len(taken), began, all(taken))
+        return taken
+
+    async def _answered(self, request: Request, held: Hold, work: Work) -> Json:
+        taken = await self._take(request, work)
         if not all(taken):  # it is not known whether Kafka has it: the next try finds out, with the same ids
             await _noted(lambda: self._orders().release_key(held))
             return work.answer(taken)

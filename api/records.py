@@ -7,7 +7,7 @@ from fastapi import Request
 from api.auth import Caller
 from api.intake import Record
 from api.services import Services
-from api.trace import traceparent_of
+from api.trace import RequestTrace
 from streams import messages, topics
 from streams.carrier_codes import Carriers
 from streams.codec import Codec
@@ -30,7 +30,7 @@ class Context:
 
     @classmethod
     def of(cls, request: Request, services: Services, caller: Caller) -> "Context":
-        return cls(services.clock(), traceparent_of(request.headers.get("traceparent")), caller, services.carriers)
+        return cls(services.clock(), RequestTrace.of(request).carried, caller, services.carriers)
 
 
 def order_record(message: Message, context: Context) -> Record:

@@ -17,13 +17,16 @@ from api.json_body import read_json
 from api.live.paths import STREAM
 from api.problem_types import NOT_JSON, NOT_JSON_TYPE, REQUEST_TIMEOUT, TOO_LARGE
 from api.problems import Problem
+from api.trace import RequestTrace
 from streams import log, metrics
+from streams.spans import Spans
 
 JSON = "application/json"
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 15.0  # for all of a body
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 LONG_LIVED = frozenset({STREAM})
+UNTRACED = LONG_LIVED | {"/healthz", "/readyz", "/metrics"}
 
 
 class Json(Response):
@@ -68,16 +71,17 @@ def _content_length(scope: Scope) -> int:
 
 class Measure:
     """Counts and times requests under their route's template, so that ids in paths make no new series; log lines tell
-    which request they are about."""
+    which request they are about, and of which trace."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, spans: Spans) -> None:
+        self._app, self._spans = app, spans
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        log.about(request_id=_request_id(scope))
+        trace, request_id = RequestTrace.begin(scope, self._spans), _request_id(scope)
+        log.about(request_id=request_id, trace_id=trace.id)
         started, status = time.perf_counter(), 500
 
         async def watched(message: Message) -> None:
@@ -90,7 +94,10 @@ class Measure:
             await self._app(scope, receive, watched)
         finally:
             route = getattr(scope.get("route"), "path", None) or "(none)"
-            metrics.REQUESTS.labels(_method(scope["method"]), route, status).inc()
+            method = _method(scope["method"])
+            metrics.REQUESTS.labels(method, route, status).inc()
+            if route not in UNTRACED:
+                trace.answered(method, route, status, request_id)
             if route not in LONG_LIVED:
                 metrics.REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
 

@@ -25,7 +25,6 @@ NOTE_LENGTH = 500
 WORD_LENGTH = 200  # courier, substatus
 NAME_LENGTH = 500  # produk_nama
 CURRENCY = re.compile(r"[A-Z]{3}")
-TRACEPARENT = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 ID_FIELDS = frozenset({"id_order", "id_order_status_history"})
 TIME_FIELDS = frozenset({"placed_at", "promised_at", "occurred_at", "recorded_at", "status_at", "eta", "created_at"})
@@ -197,12 +196,6 @@ def cloud_event(type_: str, id_: str, process: str, time_ms: int, traceparent: b
     if traceparent is not None:
         headers.append(("traceparent", traceparent))
     return headers
-
-
-def traceparent(headers: Iterable[tuple[str, bytes | None]]) -> bytes | None:
-    """The trace a record belongs to, if its header is a W3C one: what we copy into our records has a bound."""
-    value = header(headers, "traceparent")
-    return value if value is not None and TRACEPARENT.fullmatch(value) else None
 
 
 def header(headers: Iterable[tuple[str, bytes | None]], name: str) -> bytes | None:

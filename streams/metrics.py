@@ -44,6 +44,9 @@ UNKNOWN_CODES = Counter(
     "lacak_unknown_codes_total", "Couriers' words that are no status, and that no mapping knows", ["courier", "code"]
 )
 
+# All, through streams/spans.py
+SPANS = Counter("lacak_trace_spans_total", "Spans, sent to the collector or dropped", ["outcome"])
+
 # Live push
 CONNECTIONS = Tallies("lacak_live_connections", "Open live connections", ["transport"], gauge=True)
 PUSHED = Tallies("lacak_live_pushed_total", "Frames written", ["transport", "type"])

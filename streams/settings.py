@@ -143,6 +143,17 @@ class Settings(BaseSettings):
     client_buffer: int = Field(64 * 1024, description="bytes a client may lag behind before it is cut with 4008")
     drain_seconds: float = Field(30, ge=0, description="a gateway takes so long to say goodbye")
 
+    # Traces
+    traces_url: str = Field(
+        "", description="where spans are sent (OTLP over HTTP), such as http://collector:4318/v1/traces; else nowhere"
+    )
+    traces_ratio: float = Field(
+        0.01, ge=0, le=1, description="of the requests, which are traced: all that follows from one is, or nothing"
+    )
+    traces_per_second: int = Field(
+        500, ge=1, description="spans that one process sends at most; more are dropped, and counted"
+    )
+
     # The one-machine stack
     local_stack: bool = Field(False, description="set by deploy/local: opens /local/users and /local/token")
     local_dir: Path = Field(Path(".lacak"), description="its logs and data")

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from api.live.closes import RESTART
 from api.live.hub import Hub
+from api.live.pushes import Pushes
 from api.live.ring import Record, Ring
 from streams import kafka, log, metrics, topics
 from streams.incarnation import incarnations
@@ -41,8 +42,8 @@ class _Topic(NamedTuple):
 class ChangesConsumer:
     """Feeds the hub. `clock` gives ms."""
 
-    def __init__(self, settings: Settings, hub: Hub, clock: Callable[[], int]) -> None:
-        self._settings, self._hub, self._clock = settings, hub, clock
+    def __init__(self, settings: Settings, hub: Hub, clock: Callable[[], int], pushes: Pushes) -> None:
+        self._settings, self._hub, self._clock, self._pushes = settings, hub, clock, pushes
         self._topic = settings.topic(topics.CHANGED.name)
         self._heard_at = float("-inf")
         self._holes: set[tuple[int, int]] = set()
@@ -125,6 +126,7 @@ class ChangesConsumer:
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         batches = await consumer.getmany(timeout_ms=1000, max_records=POLLED)
+        now = self._pushes.now()
         fed = 0  # in this step of the loop
         for at, records in batches.items():
             self._heard_at = asyncio.get_running_loop().time()
@@ -133,7 +135,7 @@ class ChangesConsumer:
                 continue
             for start in range(0, len(records), CHUNK):
                 chunk = records[start : start + CHUNK]
-                self._feed(at, chunk)
+                self._feed(at, chunk, now)
                 fed += len(chunk)
                 if fed >= CHUNK:
                     fed = 0
@@ -155,12 +157,12 @@ class ChangesConsumer:
         _log.warning("hole", partition=at.partition, due=due, offset=offset)
         return False
 
-    def _feed(self, at: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
-        due = self._next(at)
+    def _feed(self, at: TopicPartition, records: Sequence[ConsumerRecord], now: int) -> None:
+        due, received = self._next(at), self._pushes.received
         self._hub.feed(
             at.partition,
             [
-                Record(each.offset, each.timestamp, each.key or b"", each.value or b"")
+                Record(each.offset, each.timestamp, each.key or b"", each.value or b"", received(each.headers, now))
                 for each in records
                 if each.offset >= due
             ],

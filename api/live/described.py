@@ -13,6 +13,10 @@ Schema = dict[str, Any]
 ID: Schema = {"type": "string", "pattern": "^[0-9]{1,19}$", "description": "a string: it may exceed 2^53"}
 TIME: Schema = {"type": "string", "format": "date-time", "pattern": r"T\d\d:\d\d:\d\d\.\d{3}Z$"}
 CURSOR: Schema = {"type": "string", "description": "opaque: where to resume"}
+TRACEPARENT: Schema = {
+    "type": "string",
+    "description": "of a change whose trace is recorded: W3C Trace Context, for the client's own spans",
+}
 _NULL: Schema = {"type": "null"}
 _JSON_TYPES = {"string": "string", "int": "integer", "long": "integer", "double": "number"}
 
@@ -36,6 +40,7 @@ def schemas() -> dict[str, Schema]:
         "change": _frame(
             "change",
             "One status change. Drop it when its `version` is not above the one that is known of that order.",
+            {"traceparent": TRACEPARENT},
             cursor=CURSOR,
             order=status_changed(),
         ),
@@ -48,8 +53,9 @@ def schemas() -> dict[str, Schema]:
     }
 
 
-def _frame(kind: str, description: str, **members: Schema) -> Schema:
-    return {"description": description, **_object({"type": {"const": kind}, **members})}
+def _frame(kind: str, description: str, optional: dict[str, Schema] | None = None, /, **members: Schema) -> Schema:
+    frame = _object({"type": {"const": kind}, **members})
+    return {"description": description, **frame, "properties": {**frame["properties"], **(optional or {})}}
 
 
 def _object(members: dict[str, Schema]) -> Schema:

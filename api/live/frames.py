@@ -135,6 +135,13 @@ def change(token: str, message: Message, live: bool = True) -> Change:
     return Change(message["id_order"], body, token, message["recorded_at"] if live else None)
 
 
+def traced(change: Change, traceparent: bytes) -> Change:
+    """The same, of a trace that is recorded: what the client does with it comes from that span."""
+    assert change.id is not None, "a change has its cursor"
+    body = b'%s,"traceparent":"%s"}' % (change.body[:-1], traceparent)
+    return Change(change.id_order, body, change.id, change.recorded_at)
+
+
 def heartbeat(position: Position) -> Frame:
     """The connection lives, and this is how far it has seen."""
     token = cursor.encode(position)

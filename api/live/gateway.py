@@ -18,6 +18,7 @@ from api.live.consumer import ChangesConsumer
 from api.live.frames import Frame
 from api.live.handshake import Handshake
 from api.live.hub import Hub, Joined
+from api.live.pushes import Pushes
 from api.live.rate import ConnectRate
 from api.live.snapshot import Snapshots
 from api.live.tickets import Pass, Tickets
@@ -25,6 +26,7 @@ from api.services import wall_clock
 from streams import log, metrics
 from streams.order import Position
 from streams.settings import Settings
+from streams.spans import Spans
 from tables.orders import Orders
 
 TICK = 0.05  # seconds
@@ -54,16 +56,18 @@ class Gateway:
         settings: Settings,
         orders: Callable[[], Orders],
         auth: Authenticator,
+        spans: Spans | None = None,
         clock: Callable[[], int] = wall_clock,
     ) -> None:
         self._settings, self._clock = settings, clock
         self._most, self._memory = ceiling(settings.max_connections), Memory(settings.max_memory_mb)
-        self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user, BEATS)
+        pushes = Pushes(spans or Spans(settings, "gateway"))
+        self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user, BEATS, pushes)
         self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds, settings.jwt_previous_secret)
         self.admission = Admission(settings, auth, self.tickets)
         self._rate = ConnectRate(settings.connects_per_address, settings.trusted_proxies)
         self._snapshots = Snapshots(orders, clock)
-        self._consumer = ChangesConsumer(settings, self.hub, clock)
+        self._consumer = ChangesConsumer(settings, self.hub, clock, pushes)
         self._tasks: list[asyncio.Task[None]] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._goodbyes: set[Connection] = set()

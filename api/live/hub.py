@@ -6,15 +6,16 @@ what comes, no record can slip through.
 
 import itertools
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from api.live import cursor, frames
 from api.live.changes import AnotherKey, Changes
 from api.live.closes import EXPIRED, RESTART, TOO_MANY, Close, Refused
 from api.live.connection import Connection
 from api.live.frames import Change, Frame
+from api.live.pushes import Pushes, Received
 from api.live.ring import Record, Ring
-from streams import log, metrics
+from streams import log, metrics, trace
 from streams.codec import Undecodable, UnknownSchema
 from streams.order import Position
 from streams.topics import partition_of
@@ -35,8 +36,10 @@ class Joined(NamedTuple):
 class Hub:
     """Connections by user. `heartbeat` in seconds: `beat` is called `beats` times a second."""
 
-    def __init__(self, changes: Changes, heartbeat: int, per_user: int, beats: int = 1) -> None:
-        self._changes, self._heartbeat, self._per_user = changes, heartbeat, per_user
+    def __init__(
+        self, changes: Changes, heartbeat: int, per_user: int, beats: int = 1, pushes: Pushes | None = None
+    ) -> None:
+        self._changes, self._heartbeat, self._per_user, self._pushes = changes, heartbeat, per_user, pushes
         self._users: dict[bytes, list[Connection]] = {}
         # A connection's heartbeats all come at one beat of the period: so there is no timer a connection. There are
         # several a second, or a change would wait behind hundreds of them.
@@ -70,14 +73,32 @@ class Hub:
             if watching and watching[0].partition == partition:
                 self._send(watching, partition, record)
             elif watching:  # no cursor leads there: it was written by another partitioner than ours
-                _log.error("change_in_another_partition", partition=partition, offset=record.offset)
+                _log.error("change_in_another_partition", **_about(record, partition))
+            record.trace = None
 
     def _send(self, watching: list[Connection], partition: int, record: Record) -> None:
         change = self._change(record, partition, watching)
-        if change is not None:
-            for connection in tuple(watching):
-                if connection.wants(change.id_order):
-                    connection.push(change)
+        if change is None:
+            return
+        wanting = [connection for connection in watching if connection.wants(change.id_order)]
+        received = record.trace
+        if received is None:
+            for connection in wanting:
+                connection.push(change)
+        elif wanting:
+            self._send_traced(wanting, change, received, partition, record.offset)
+
+    def _send_traced(
+        self, wanting: list[Connection], change: Change, received: Received, partition: int, offset: int
+    ) -> None:
+        """The same, of a change whose trace goes on at the client."""
+        span = trace.child(received.traceparent)
+        traced = frames.traced(change, span)
+        held = sum([not connection.idle for connection in wanting])
+        for connection in wanting:
+            connection.push(traced)
+        if self._pushes is not None:
+            self._pushes.pushed(received, span, partition, offset, len(wanting), held)
 
     def _change(
         self, record: Record, partition: int, watching: Iterable[Connection], live: bool = True
@@ -87,12 +108,12 @@ class Hub:
         try:
             return self._changes.frame(record, self._ring().incarnation, partition, live)
         except (Undecodable, UnknownSchema) as error:
-            _log.error("undecodable_change", partition=partition, offset=record.offset, error=str(error))
+            _log.error("undecodable_change", error=str(error), **_about(record, partition))
             self._ring().mark_unreadable(partition, record)
             for connection in tuple(watching):
                 connection.end(RESTART)
         except AnotherKey:
-            _log.error("change_under_another_key", offset=record.offset)
+            _log.error("change_under_another_key", **_about(record, partition))
         return None
 
     # -- connections
@@ -199,3 +220,9 @@ class Hub:
     def _ring(self) -> Ring:
         assert self.ring is not None, "nothing is served before the ring is there"
         return self.ring
+
+
+def _about(record: Record, partition: int) -> dict[str, Any]:
+    """Which record, for a log line."""
+    traced = trace.logged(record.trace.traceparent) if record.trace is not None else {}
+    return {"partition": partition, "offset": record.offset, **traced}

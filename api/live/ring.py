@@ -9,6 +9,7 @@ from collections import deque
 from typing import Final
 
 from api.live import native
+from api.live.pushes import Received
 from streams.order import Position
 
 OVERHEAD = 250  # bytes that a record costs in memory besides its key and value
@@ -16,13 +17,14 @@ _untrack: Final = native.untrack
 
 
 class Record:
-    """One raw record. `later` is the same user's next one: they are chains, never cycles, so the collector of cyclic
-    garbage need not go through hundreds of thousands of them."""
+    """One raw record. `trace`: until it is fed to the hub. `later` is the same user's next one: they are chains, never
+    cycles, so the collector of cyclic garbage need not go through hundreds of thousands of them."""
 
-    __slots__ = ("key", "later", "offset", "timestamp", "value")
+    __slots__ = ("key", "later", "offset", "timestamp", "trace", "value")
 
-    def __init__(self, offset: int, timestamp: int, key: bytes, value: bytes) -> None:
+    def __init__(self, offset: int, timestamp: int, key: bytes, value: bytes, trace: Received | None = None) -> None:
         self.offset, self.timestamp, self.key, self.value = offset, timestamp, key, value
+        self.trace = trace
         self.later: Record | None = None
         _untrack(self)
 

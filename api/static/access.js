@@ -3,6 +3,8 @@
  * elsewhere a token that a person enters.
  */
 
+import { tracesTo } from "./traces.js";
+
 export class Refused extends Error {
   constructor(status) {
     super(`HTTP ${status}`);
@@ -21,10 +23,10 @@ export async function localUsers() {
   return response.status === 404 ? null : (await json(response)).users;
 }
 
-/** Tokens of one local user; a refused one is replaced. */
+/** Tokens of one local user; a refused one is replaced. `onTrace`: where the page's spans go, if any. */
 export function localAccess(id_user) {
   let token = null;
-  return async ({ refused = false } = {}) => {
+  const access = async ({ refused = false } = {}) => {
     if (!token || refused) {
       const body = JSON.stringify({ id_user });
       const headers = { "content-type": "application/json" };
@@ -32,6 +34,7 @@ export function localAccess(id_user) {
     }
     return token;
   };
+  return Object.assign(access, { onTrace: tracesTo("/local/traces", { service: "lacak-page" }) });
 }
 
 /** A token that was entered: when it is refused there is no other. */

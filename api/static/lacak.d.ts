@@ -54,6 +54,16 @@ export interface LiveState {
   reason: string;
 }
 
+/** A change whose trace is recorded has been handed to onChange. */
+export interface Shown {
+  /** W3C Trace Context: the trace, and the server's span as the parent. */
+  traceparent: string;
+  /** When its frame came, in ms since 1970, by this machine's clock. */
+  receivedAt: number;
+  order: Order;
+  transport: Transport | null;
+}
+
 export interface Backoff {
   /** The first wait is anywhere in 0..baseMs, the next in twice that, and so on. Default 500. */
   baseMs: number;
@@ -85,6 +95,8 @@ export interface LiveOptions {
   /** One change, each once and in its order's sequence; `previous` is what was known of the order before. */
   onChange?: (order: Order, previous: Order | undefined) => void;
   onState?: (state: LiveState) => void;
+  /** After onChange, for a change whose trace the server records: what a span of your own needs. traces.js sends it. */
+  onTrace?: (shown: Shown) => void;
   backoff?: Partial<Backoff>;
   /** How long a ticket, and then `hello`, may take. Default 8,000. */
   helloMs?: number;
@@ -148,5 +160,6 @@ export interface Frame extends Partial<Hello> {
   type?: string;
   orders?: Order[];
   order?: Order;
+  traceparent?: string;
   reconnect_after_ms?: number;
 }

@@ -303,8 +303,8 @@ export class LiveOrders {
     this.options.onSnapshot?.(current);
   }
 
-  /** @param {{cursor?: string, order?: Order}} frame */
-  #change({ cursor, order }) {
+  /** @param {{cursor?: string, order?: Order, traceparent?: string}} frame */
+  #change({ cursor, order, traceparent }) {
     if (!order) return;
     this.#keep(cursor);
     const id = order.id_order;
@@ -318,7 +318,10 @@ export class LiveOrders {
     const [oldest] = this.orders.keys();
     if (this.orders.size > this.options.maxOrders && oldest) this.orders.delete(oldest);
     this.counts.changes += 1;
+    const receivedAt = this.#heardAt;
     this.options.onChange?.(order, previous);
+    const { transport } = this.state;
+    if (traceparent) this.options.onTrace?.({ traceparent, receivedAt, order, transport });
   }
 
   /** @param {string | undefined} cursor */

@@ -29,6 +29,7 @@ function watch(access) {
     onSnapshot: (orders) => void board.replace(orders),
     onChange: (order) => changed(board, order),
     onState: showState,
+    onTrace: access.onTrace,
   });
   Object.assign(page, { changes: [], live, board });
   byId("problem").hidden = byId("token").hidden = true;

@@ -7,7 +7,7 @@ from evidence import CHANGED, NOTIFICATIONS, REJECTED, Evidence, Record
 from expected import Expected, Place
 from findings import Kind, Report
 from life import HistoryRow, Life
-from wire import Bad, Headers, Message, cloud_event, decode, number_of, partition_of, trace_of
+from wire import Bad, Headers, Message, cloud_event, decode, number_of, partition_of, trace_after, trace_of
 
 # What is news to a customer; as the brief lists it.
 NEWS = frozenset(
@@ -151,7 +151,7 @@ def check_notifications(evidence: Evidence, expected: Expected, published: Publi
     def wrong(message: Message, record: Record, life: Life, row: HistoryRow, partitions: int) -> list[str]:
         id_order = life.said["id_order"]
         event = published.first.get((id_order, row.version or 0))
-        headers = _told_headers(message, row, event)
+        headers = _told_headers(message, life, row, event)
         return (
             _notification(message, life, row)
             + _words(message, life, row, statuses)
@@ -171,8 +171,9 @@ def check_notifications(evidence: Evidence, expected: Expected, published: Publi
     return told
 
 
-def _told_headers(message: Message, row: HistoryRow, event: Record | None) -> Headers:
-    trace = trace_of(event.headers) if event is not None else trace_of(row.record.headers)
+def _told_headers(message: Message, life: Life, row: HistoryRow, event: Record | None) -> Headers:
+    changed = event.headers if event is not None else life.event_headers(row)
+    trace = trace_after(trace_of(changed), NOTIFICATIONS)
     return cloud_event("lacak.user.notification", message["notification_id"], "notify", row.record.timestamp, trace)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from evidence import ORDERS, UPDATES, Record
 from streams.order import TERMINAL, TRANSITIONS, WAY
-from wire import Headers, Message, cloud_event, rfc3339, trace_of
+from wire import Headers, Message, cloud_event, rfc3339, trace_after, trace_of
 
 MOST_ROWS = 1000
 APPLIED, LATE, DUPLICATE = "applied", "late", "duplicate"
@@ -129,9 +129,10 @@ class Life:
 
     def event_headers(self, row: HistoryRow) -> Headers:
         """The headers of that event."""
-        trace = trace_of(row.record.headers)
+        record, topic = row.record, ORDERS if row.number == 1 else UPDATES
+        trace = trace_after(trace_of(record.headers), f"{topic}/{record.partition}/{record.offset}")
         event_id = f"{self.said['id_order']}-{row.version}"
-        return cloud_event("lacak.order.status-changed", event_id, "track", row.record.timestamp, trace)
+        return cloud_event("lacak.order.status-changed", event_id, "track", record.timestamp, trace)
 
     def event_json(self, row: HistoryRow) -> Message:
         """The event as a live client gets it."""

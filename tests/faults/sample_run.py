@@ -12,7 +12,7 @@ from check_topics import NEWS
 from evidence import CHANGED, NOTIFICATIONS, ORDERS, REJECTED, TABLES, TOPICS, UPDATES, Evidence, Record, pack_headers
 from expected import Expected, expect
 from life import HistoryRow, Life
-from wire import Headers, Message, cloud_event, encode, partition_of, trace_of
+from wire import Headers, Message, cloud_event, encode, partition_of, trace_after, trace_of
 
 T0 = 1_790_000_000_000
 PARTITIONS = 4
@@ -216,7 +216,7 @@ def notification(life: Life, row: HistoryRow) -> Message:
 
 def _tell(run: Sample, life: Life, row: HistoryRow, later: int) -> None:
     message = notification(life, row)
-    key, trace = str(message["id_user"]).encode(), trace_of(row.record.headers)
+    key, trace = str(message["id_user"]).encode(), trace_after(trace_of(life.event_headers(row)), NOTIFICATIONS)
     headers = cloud_event("lacak.user.notification", message["notification_id"], "notify", message["created_at"], trace)
     value = encode("UserNotification", message)
     run.append(NOTIFICATIONS, key, value, headers, partition_of(key, PARTITIONS), row.record.timestamp + later)

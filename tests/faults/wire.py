@@ -3,6 +3,7 @@
 The pipeline has all of this too. It is written once more because a checker that shares a mistake finds none.
 """
 
+import hashlib
 import io
 import json
 import re
@@ -22,7 +23,7 @@ IDS: dict[str, int] = json.loads((AVRO / "ids.json").read_text())
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What fastavro raises on bytes that are no such record.
 _BAD = (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, StopIteration)
-_TRACE = re.compile(rb"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_TRACE = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _DECIMAL = re.compile(rb"0|[1-9][0-9]{0,18}")
 
 
@@ -116,8 +117,18 @@ def trace_of(headers: Headers) -> bytes | None:
     """The first `traceparent`, if it is one of W3C's form."""
     for name, value in headers:
         if name == "traceparent":
-            return value if value is not None and _TRACE.fullmatch(value) else None
+            found = _TRACE.fullmatch(value) if value is not None else None
+            return value if found and found[1] != b"ff" and int(found[2], 16) and int(found[3], 16) else None
     return None
+
+
+def trace_after(trace: bytes | None, what: str) -> bytes | None:
+    """What a record carries that follows from doing `what` to the one that carried `trace`: where the trace is recorded
+    (its flags' lowest bit), the span has an id that the two give."""
+    if trace is None or not int(trace[-2:], 16) & 1:
+        return trace
+    span = hashlib.blake2b(trace + b" " + what.encode(), digest_size=8).hexdigest().encode()
+    return b"-".join([*trace.split(b"-")[:2], span, trace[-2:]])
 
 
 def cloud_event(kind: str, event_id: str, process: str, at: int, trace: bytes | None) -> Headers:

@@ -29,6 +29,7 @@ from streams.codec import Codec
 from streams.kafka import ensure_topics
 from streams.settings import Settings
 from streams.topics import partition_of
+from streams.trace import derived
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_a_notification_is_an_event_of_its_user_with_the_trace_of_its_change(set
         "ce_source": b"/lacak/notify",
         "ce_time": b"2025-10-09T08:53:20.006Z",
         "content-type": b"application/avro",
-        "traceparent": trace,
+        "traceparent": derived(trace, NOTIFICATIONS),
     }
     assert Codec("UserNotification").decode(sent.value()) == {
         "notification_id": f"{2**62}-6",

@@ -20,6 +20,7 @@ from streams.codec import Codec
 from streams.messages import header
 from streams.order import Row
 from streams.settings import Settings
+from streams.trace import derived, trace_id
 from tables.cassandra_orders import CassandraOrders
 from tables.orders import StoredOrder, Waiting
 
@@ -113,7 +114,9 @@ def test_events_have_cloudevents_headers_and_the_couriers_trace(settings: Settin
     producer.flush(30)
     until(lambda: changes(settings))
     headers = dict(topics_reader.read(settings, "order-status-changed")[0].headers() or [])
-    assert headers["traceparent"] == trace and headers["ce_id"] == b"3-1"
+    (placed,) = topics_reader.read(settings, "orders")
+    assert headers["traceparent"] == derived(trace, "orders", placed.partition(), placed.offset())
+    assert trace_id(headers["traceparent"]) == trace_id(trace) and headers["ce_id"] == b"3-1"
     assert headers["ce_type"] == b"lacak.order.status-changed" and headers["ce_source"] == b"/lacak/track"
 
 

@@ -7,7 +7,7 @@ from agents.publisher import Outgoing
 from agents.records import Kind, Record, Rejection, parse
 from logs import PARTITIONS, Log
 from streams.codec import Codec
-from streams.messages import STATUS_CHANGED, Headers, cloud_event, status_changed, traceparent
+from streams.messages import STATUS_CHANGED, Headers, cloud_event, status_changed
 from streams.order import Order, Rejected, Row, Update, fold, placed, same_order
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _said(log: Log, order: Order, row: Row) -> tuple[bytes, Headers]:
     """The value and the headers of a change's event."""
     record = _judged(log, row)
     id_ = f"{order.id_order}-{row.version}"
-    headers = cloud_event(STATUS_CHANGED, id_, "track", record.recorded_at, traceparent(record.headers))
+    headers = cloud_event(STATUS_CHANGED, id_, "track", record.recorded_at, record.processed)
     return _CHANGED.encode(status_changed(order, row)), headers
 
 

@@ -22,6 +22,7 @@ from sample_run import ANI, BUDI, PARTITIONS, TRACE, order, update
 from streams import messages
 from streams import order as rules
 from streams.order import Position
+from streams.trace import derived, of_headers
 from tables.orders import Current
 from tables.rows import ROW_NUMBER_BITS
 
@@ -207,11 +208,12 @@ def test_times_are_shown_as_the_pipeline_shows_them(ms: int) -> None:
     assert wire.rfc3339(ms) == messages.rfc3339(ms)
 
 
-@pytest.mark.parametrize("trace", [TRACE, b"nonsense", None, TRACE.upper(), b""])
+@pytest.mark.parametrize("trace", [TRACE, b"nonsense", None, TRACE.upper(), b"", b"ff" + TRACE[2:], TRACE[:-1] + b"2"])
 def test_headers_are_those_of_the_pipeline(trace: bytes | None) -> None:
     headers = (("x", None), ("traceparent", trace), ("traceparent", TRACE))
     ours = wire.trace_of(headers)
-    assert ours == messages.traceparent(headers)
+    assert ours == of_headers(headers)
+    assert wire.trace_after(ours, "orders/3/99") == derived(ours, "orders", 3, 99)
     theirs = messages.cloud_event(messages.STATUS_CHANGED, "7-1", "track", T0, ours)
     assert wire.cloud_event("lacak.order.status-changed", "7-1", "track", T0, ours) == tuple(theirs)
 

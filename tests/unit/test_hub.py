@@ -13,14 +13,18 @@ from api.live.connection import Connection
 from api.live.direct import DirectConnection
 from api.live.frames import Frame, Written
 from api.live.hub import Hub
+from api.live.pushes import Pushes, Received
 from api.live.queued import QueuedConnection
 from api.live.ring import Record, Ring
 from changes import CHANGED, change
 from streams.messages import Message
 from streams.order import Position
+from streams.settings import Settings
+from streams.spans import Spans
 from streams.topics import partition_of
 
 PARTITIONS = 4
+TRACE = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 class Stage:
@@ -28,17 +32,25 @@ class Stage:
 
     tap: type["Tap"]
 
-    def __init__(self, per_user: int = 10) -> None:
-        self.hub = Hub(Changes(), 2, per_user)
+    def __init__(self, per_user: int = 10, pushes: Pushes | None = None) -> None:
+        self.hub = Hub(Changes(), 2, per_user, pushes=pushes)
         self.ring = Ring("I", dict.fromkeys(range(PARTITIONS), 0), 600, 10**9)
         self.hub.begin(self.ring)
+        self.records: list[Record] = []
 
-    def publish(self, *messages: Message, value: bytes | None = None, partition: int | None = None) -> None:
+    def publish(
+        self,
+        *messages: Message,
+        value: bytes | None = None,
+        partition: int | None = None,
+        trace: Received | None = None,
+    ) -> None:
         for message in messages:
             key = str(message["id_user"]).encode()
             at = partition_of(key, PARTITIONS) if partition is None else partition
-            record = Record(self.ring.next(at), 1_000, key, value if value is not None else CHANGED.encode(message))
-            self.hub.feed(at, [record])
+            content = value if value is not None else CHANGED.encode(message)
+            self.records.append(Record(self.ring.next(at), 1_000, key, content, trace))
+            self.hub.feed(at, self.records[-1:])
 
     def connect(self, user: int = 42, position: Position | None = None, **options: Any) -> "Tap":
         return self.tap(self, user, position, **options)
@@ -172,6 +184,31 @@ async def test_a_change_goes_to_all_of_its_users_devices_and_to_nobody_else() ->
     assert first.text is second.text and first.sse is second.sse
     assert await other.frames() == []
     assert orjson.loads(first.body)["order"]["id_order"] == "7"
+
+
+async def test_a_live_change_whose_trace_is_recorded_says_so_and_what_is_missed_of_it_does_not() -> None:
+    pushed: list[tuple[bytes, int, int]] = []
+
+    class Noted(Pushes):
+        def pushed(self, received: Received, span: bytes, *where: int) -> None:
+            assert received.traceparent == TRACE
+            pushed.append((span, *where[-2:]))
+
+    stage = Stage(pushes=Noted(Spans(Settings(_env_file=None), "test")))  # type: ignore[call-arg]
+    one, two, other = stage.connect(), stage.connect(), stage.connect(43, orders={8})
+    stage.publish(change("confirmed", 2), change("confirmed", 2, id_user=43), trace=Received(TRACE, 1))
+    stage.publish(change("picked_up", 3))
+    [traced, plain], _ = await one.frames(), await two.frames()
+    [(span, connections, held)] = pushed
+    assert (connections, await other.frames()) == (2, []) and held <= connections
+
+    later = stage.connect(42, Position("I", partition_of(b"42", PARTITIONS), -1))
+    missed = [frame.body for frame in await later.frames()]
+    assert missed[1] == plain.body and b"traceparent" not in b"".join(missed)
+    assert traced.body == missed[0][:-1] + b',"traceparent":"%s"}' % span
+    assert (traced.id, orjson.loads(traced.text)["traceparent"]) == (orjson.loads(missed[0])["cursor"], span.decode())
+    assert traced.websocket.endswith(traced.body) and traced.body in traced.sse
+    assert all(record.trace is None for record in stage.records)
 
 
 async def test_what_nobody_watches_is_not_decoded_and_still_moves_the_cursor_on() -> None:

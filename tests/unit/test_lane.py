@@ -286,7 +286,7 @@ async def test_a_trace_header_that_is_none_is_not_copied_into_the_event(trace: b
     log.append(Kind.ORDERS, order_message(), headers=[("traceparent", trace)])
     worker = Worker(log, memory(log))
     await worker.read(Kind.ORDERS)
-    assert [event.traceparent for event in worker.done[0].events] == [None]
+    assert [event.record.processed for event in worker.done[0].events] == [None]
 
 
 async def test_an_order_outlives_the_updates_that_waited_for_it() -> None:

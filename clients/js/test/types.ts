@@ -1,6 +1,7 @@
 // Compiled, never run: what an application writes against the types.
 import { LiveOrders, TicketError, type LiveState, type Order } from "../../../api/static/lacak.js";
 import { STATUSES } from "../../../api/static/statuses.js";
+import { tracesTo } from "../../../api/static/traces.js";
 
 const shown = new Map<string, Order>();
 const live = new LiveOrders({
@@ -11,6 +12,7 @@ const live = new LiveOrders({
   },
   onSnapshot: (orders) => orders.forEach((order) => shown.set(order.id_order, order)),
   onChange: (order, previous) => console.log(STATUSES[order.status]?.id, previous?.version),
+  onTrace: tracesTo("https://collector.example/v1/traces", { service: "toko" }),
   onState: ({ state, transport }: LiveState) => console.log(state, transport),
 });
 live.start();

@@ -6,8 +6,8 @@ import subprocess
 import httpx
 
 import echo
-from api.trace import traceparent_of
 from edge import Edge, told
+from streams.trace import valid
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -46,7 +46,7 @@ def test_a_trace_goes_on_or_begins_here(client: httpx.Client, edge: Edge) -> Non
         answer = client.get("/v1/orders/9", headers={"traceparent": odd, "tracestate": "a=1"})
         headers = told(answer)
         assert headers["traceparent"] != odd and "tracestate" not in headers
-        assert traceparent_of(headers["traceparent"])
+        assert valid(headers["traceparent"].encode())
         line = edge.logged(request_id=answer.headers["x-request-id"])
         assert line["trace_id"] == headers["traceparent"][3:35]
 
