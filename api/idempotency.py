@@ -110,6 +110,7 @@ class Once:
             metrics.IDEMPOTENT.labels("other_request").inc()
             raise Problem(KEY_REUSED) from error
         except StoreUnavailable as error:
+            metrics.IDEMPOTENT.labels("store_away").inc()
             _log.warning("store_away", error=str(error))
             raise Problem(UNAVAILABLE, f"what has an {HEADER} is not taken while Cassandra is away") from error
         outcome = "replayed" if isinstance(held, Answer) else "first" if held == mine else "again"

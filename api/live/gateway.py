@@ -58,6 +58,7 @@ class Gateway:
     ) -> None:
         self._settings, self._clock = settings, clock
         self._most, self._memory = ceiling(settings.max_connections), Memory(settings.max_memory_mb)
+        metrics.CONNECTION_LIMIT.set(self._most)
         self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user, BEATS)
         self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds, settings.jwt_previous_secret)
         self.admission = Admission(settings, auth, self.tickets)
