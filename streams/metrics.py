@@ -64,6 +64,7 @@ UNKNOWN_CODES = Counter(
 )
 
 # Live push
+FED = Gauge("lacak_live_fed", "Whether this gateway has all changes and hears Kafka; one that drains has, too")
 CONNECTION_LIMIT = Gauge("lacak_live_connection_limit", "Live connections that this gateway takes")
 CONNECTIONS = Tallies("lacak_live_connections", "Open live connections", ["transport"], gauge=True)
 PUSHED = Tallies("lacak_live_pushed_total", "Frames written", ["transport", "type"])

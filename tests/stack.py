@@ -72,7 +72,7 @@ def start_servers(folder: Path) -> Servers:
 def private_config(folder: Path, kafka: str = "", cassandra: str = "") -> Config:
     """A stack of our own under `folder`: free ports, small heaps. It touches no other one."""
     host = private_address()
-    ports = free_ports(host, 7)
+    ports = free_ports(host, 9)
     return Config(
         folder=folder,
         cache=cache_folder(os.environ),
@@ -83,6 +83,8 @@ def private_config(folder: Path, kafka: str = "", cassandra: str = "") -> Config
         cassandra_port=ports[2],
         cassandra_storage_port=ports[3],
         cassandra_heap="384m",
+        kafka_metrics_port=ports[7],
+        cassandra_metrics_port=ports[8],
         kafka_elsewhere=kafka,
         cassandra_elsewhere=cassandra,
         http_host=host,
@@ -130,6 +132,8 @@ def environment(config: Config) -> dict[str, str]:
         "LACAK_LOCAL_CASSANDRA_PORT": str(config.cassandra_port),
         "LACAK_LOCAL_CASSANDRA_STORAGE_PORT": str(config.cassandra_storage_port),
         "LACAK_LOCAL_CASSANDRA_HEAP": config.cassandra_heap,
+        "LACAK_LOCAL_KAFKA_METRICS_PORT": str(config.kafka_metrics_port),
+        "LACAK_LOCAL_CASSANDRA_METRICS_PORT": str(config.cassandra_metrics_port),
         "LACAK_HTTP_HOST": config.http_host,
         "LACAK_HTTP_PORT": str(config.http_port),
         "LACAK_METRICS_HOST": config.metrics_host,

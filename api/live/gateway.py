@@ -59,6 +59,7 @@ class Gateway:
         self._settings, self._clock = settings, clock
         self._most, self._memory = ceiling(settings.max_connections), Memory(settings.max_memory_mb)
         metrics.CONNECTION_LIMIT.set(self._most)
+        metrics.FED.set_function(lambda: self.fed)
         self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user, BEATS)
         self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds, settings.jwt_previous_secret)
         self.admission = Admission(settings, auth, self.tickets)
@@ -73,7 +74,12 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """Whether new connections should come here: Kafka answers, the ring is full, and it is not going."""
-        return self._consumer.full and self._consumer.heard and not self._draining
+        return self.fed and not self._draining
+
+    @property
+    def fed(self) -> bool:
+        """Whether its clients get what there is: the ring is full, and Kafka answers."""
+        return self._consumer.full and self._consumer.heard
 
     @property
     def failed(self) -> bool:
