@@ -9,6 +9,7 @@ _LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 # Every process
 PARTITIONS = Gauge("lacak_partitions", "Partitions of the keyed topics, as this process is set")
+RETRIES = Counter("lacak_dependency_retries_total", "Tries that failed since a dependency was away", ["dependency"])
 
 # Order-tracking worker
 RECORDS = Counter("lacak_records_total", "Records read by the order-tracking worker", ["topic"])
@@ -23,7 +24,6 @@ APPEND_CLOCK = Gauge("lacak_append_clock_ahead_seconds", "How far the newest rec
 BATCH_SECONDS = Histogram("lacak_batch_seconds", "One batch of one partition, read to acknowledged", buckets=_LONG)
 WRITE_SECONDS = Histogram("lacak_cassandra_write_seconds", "All Cassandra writes of one batch", buckets=_LONG)
 PUBLISH_SECONDS = Histogram("lacak_publish_seconds", "All events of one batch, sent to confirmed", buckets=_LONG)
-RETRIES = Counter("lacak_dependency_retries_total", "Tries that failed since a dependency was away", ["dependency"])
 CACHED = Gauge("lacak_cached_orders", "Orders in the worker's memory")
 
 # Both workers
@@ -64,7 +64,9 @@ UNKNOWN_CODES = Counter(
 )
 
 # Live push
-FED = Gauge("lacak_live_fed", "Whether this gateway has all changes and hears Kafka; one that drains has, too")
+FED = Gauge(
+    "lacak_live_fed", "Whether a gateway has all there is and hears Kafka; one that drains does, too", ["topic"]
+)
 CONNECTION_LIMIT = Gauge("lacak_live_connection_limit", "Live connections that this gateway takes")
 CONNECTIONS = Tallies("lacak_live_connections", "Open live connections", ["transport"], gauge=True)
 PUSHED = Tallies("lacak_live_pushed_total", "Frames written", ["transport", "type"])
@@ -73,3 +75,7 @@ RESUMES = Tallies("lacak_live_resumes_total", "Cursors presented", ["outcome"])
 RING_CHANGES = Gauge("lacak_live_ring_changes", "Changes that can be resumed")
 RING_BYTES = Gauge("lacak_live_ring_bytes", "Bytes of the ring")
 PUSH_SECONDS = Distribution("lacak_live_push_seconds", "From recorded_at to written to the socket", buckets=_FINE)
+
+# What is known to be asked for begins at 0: the first one is an increase, and none is no missing answer.
+for _dependency in ("kafka", "cassandra"):
+    RETRIES.labels(_dependency)

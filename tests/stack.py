@@ -32,6 +32,8 @@ class Servers:
     cassandra_port: int
     services: dict[str, Service] = field(default_factory=dict)
     """Those that are ours, by name: `kafka`, `cassandra`."""
+    metrics: dict[str, str] = field(default_factory=dict)
+    """Where those tell Prometheus what they measure."""
 
     def stop(self) -> None:
         """Stop those that are ours; they are gone when this returns."""
@@ -61,7 +63,9 @@ def start_servers(folder: Path) -> Servers:
     services = {service.name: service for service in local_servers(config, os.environ)}
     kafka = there["kafka"] or f"{config.host}:{config.kafka_port}"
     host, _, port = (there["cassandra"] or f"{config.host}:{config.cassandra_port}").rpartition(":")
-    servers = Servers(kafka, host, int(port), services)
+    ports = {"kafka": config.kafka_metrics_port, "cassandra": config.cassandra_metrics_port}
+    metrics = {name: f"{config.host}:{port}" for name, port in ports.items()}
+    servers = Servers(kafka, host, int(port), services, metrics)
     with ExitStack() as on_failure:
         on_failure.callback(servers.stop)
         start_all(list(services.values()), print)

@@ -22,7 +22,7 @@ from api.live.rate import ConnectRate
 from api.live.snapshot import Snapshots
 from api.live.tickets import Pass, Tickets
 from api.services import wall_clock
-from streams import log, metrics
+from streams import log, metrics, topics
 from streams.order import Position
 from streams.settings import Settings
 from tables.orders import Orders
@@ -59,7 +59,7 @@ class Gateway:
         self._settings, self._clock = settings, clock
         self._most, self._memory = ceiling(settings.max_connections), Memory(settings.max_memory_mb)
         metrics.CONNECTION_LIMIT.set(self._most)
-        metrics.FED.set_function(lambda: self.fed)
+        metrics.FED.labels(settings.topic(topics.CHANGED.name)).set_function(lambda: self.fed)
         self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user, BEATS)
         self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds, settings.jwt_previous_secret)
         self.admission = Admission(settings, auth, self.tickets)
