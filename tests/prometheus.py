@@ -16,7 +16,7 @@ from processes import free_port, until
 
 FOLDER = Path(__file__).parents[1] / "deploy" / "observability"
 TIMES = 15
-"""15 s, which it scrapes and judges in, are one. All durations of the rules are divided by it; nothing else is changed."""
+"""15 s, in which it scrapes and judges, are one. All durations of the rules are divided by it, and nothing else."""
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 DURATION = re.compile(r"(?<=\[)(\d+)([smhd])(?=])|(?<=for: )(\d+)([smhd])$|(?<=interval: )(\d+)([smhd])$", re.M)
 
@@ -91,7 +91,7 @@ def _config() -> dict[str, Any]:
     ours = config["scrape_configs"][0]
     others = {"job_name": "servers", "scrape_interval": "5s", "scrape_timeout": "5s"}
     config["scrape_configs"] = [
-        {**ours, "file_sd_configs": [{"files": ["targets/[!kc]*.yaml"]}]},
+        {**ours, "file_sd_configs": [{"files": ["targets/[^kc]*.yaml"]}]},
         {**others, "file_sd_configs": [{"files": ["targets/kafka.yaml", "targets/cassandra.yaml"]}]},
     ]
     return config

@@ -169,14 +169,14 @@ def substituted(expression: str) -> str:
 
 
 def queries(dashboard: Path) -> Iterator[tuple[str, str]]:
-    """What each panel asks, with its title; annotations and variables, too."""
+    """What each panel asks, with its title, and each variable."""
     content = json.loads(dashboard.read_text())
     for panel in content["panels"]:
-        yield from ((panel["title"], substituted(target["expr"])) for target in panel["targets"])
+        yield from ((substituted(target["expr"]), panel["title"]) for target in panel["targets"])
     for variable in content["templating"]["list"]:
         if variable["type"] == "query":
             [series] = re.findall(r"label_values\((.*), \w+\)", variable["query"]["query"])
-            yield variable["name"], series
+            yield series, variable["name"]
 
 
 def numbers(found: list[tuple[dict[str, str], float]]) -> bool:
@@ -186,11 +186,11 @@ def numbers(found: list[tuple[dict[str, str], float]]) -> bool:
 
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
 def test_every_query_of_a_dashboard_answers(watched: Watched, dashboard: Path) -> None:
-    open_ = {query: title for title, query in queries(dashboard) if query not in MAY_BE_EMPTY}
+    open_ = {asked: title for asked, title in queries(dashboard) if asked not in MAY_BE_EMPTY}
 
     def all_answer() -> bool:
-        for query in [query for query in open_ if numbers(watched.prometheus.query(query))]:
-            del open_[query]
+        for asked in [each for each in open_ if numbers(watched.prometheus.query(each))]:
+            del open_[asked]
         return not open_
 
     assert open_
@@ -207,7 +207,7 @@ def test_every_rule_answers_or_looks_at_something_that_is_there(watched: Watched
     open_ = (records | selectors) - NOT_YET.keys()
 
     def all_answer() -> bool:
-        open_.difference_update({query for query in open_ if watched.prometheus.query(query)})
+        open_.difference_update({each for each in open_ if watched.prometheus.query(each)})
         return not open_
 
     assert len(records) > 20 and len(selectors) > 40
