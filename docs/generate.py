@@ -156,7 +156,13 @@ def asyncapi() -> str:
     return json.dumps(document(), indent=2) + "\n"
 
 
-PAGES = {"lifecycle.md": lifecycle, "settings.md": settings, "access.md": access, "asyncapi.json": asyncapi, "operations/metrics.md": measured}
+PAGES = {
+    "lifecycle.md": lifecycle,
+    "settings.md": settings,
+    "access.md": access,
+    "asyncapi.json": asyncapi,
+    "operations/metrics.md": measured,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():
