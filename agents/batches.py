@@ -57,6 +57,7 @@ class BatchConsumer(driver.Consumer):
         self._sought: dict[TP, tuple[int, int]] = {}
         self._busy: dict[int, asyncio.Task[None]] = {}  # by partition number
         self._held = Held(self.batch_records)  # fetched meanwhile
+        self._running: dict[int, tuple[TP, Any]] = {}  # the first record of the batch that is worked on
         self._epoch = 0
         self._wake = asyncio.Event()
 
@@ -152,6 +153,7 @@ class BatchConsumer(driver.Consumer):
         self._next.clear()
         self._first.clear()
         metrics.LAG.clear()  # whoever has them next tells of them
+        metrics.UNACKNOWLEDGED.clear()
         self._sought.clear()
         await super().on_partitions_revoked(revoked)
 
@@ -235,6 +237,7 @@ class BatchConsumer(driver.Consumer):
             while unit := self._held.take(partition):
                 tp, records = unit
                 self._wake.set()
+                self._running[partition] = tp, records[0]
                 await self.handler.batch(tp, records)
                 if epoch != self._epoch:
                     return
@@ -243,10 +246,11 @@ class BatchConsumer(driver.Consumer):
             await self.crash(error)
         finally:
             self._busy.pop(partition, None)
+            self._running.pop(partition, None)
             self._wake.set()
 
     def _gauge(self) -> None:
-        """Tells the lag once a second, also while nothing gets done: that is when somebody looks."""
+        """Tells the lag and its age once a second, also while nothing gets done: that is when somebody looks."""
         now = time.monotonic()
         if now < self._gauged + 1:
             return
@@ -254,8 +258,18 @@ class BatchConsumer(driver.Consumer):
         for tp in self.assignment() & self._first.keys():
             end = self.highwater(tp)
             if end is not None:
-                behind = end - self._mark.get(tp, self._first[tp])
-                metrics.LAG.labels(tp.topic, tp.partition).set(max(0, behind))
+                behind = max(0, end - self._mark.get(tp, self._first[tp]))
+                metrics.LAG.labels(tp.topic, tp.partition).set(behind)
+                if (since := self._unacknowledged_since(tp, behind)) is not None:
+                    metrics.UNACKNOWLEDGED.set_since((tp.topic, str(tp.partition)), since)
+
+    def _unacknowledged_since(self, tp: TP, behind: int) -> float | None:
+        """None while what is behind is not here yet, so that its age is not known: what was told goes on ageing."""
+        at, first = self._running.get(tp.partition, (tp, None))
+        oldest = first if first is not None and at == tp else self._held.oldest(tp)
+        if oldest is not None:
+            return float(oldest.timestamp / 1000)
+        return None if behind else time.time()
 
     async def _due(self, tp: TP, records: Sequence[Any]) -> Sequence[Any]:
         """The records from the offset that is due; empty, and a seek back, when they begin behind it, or end before it

@@ -25,6 +25,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from agents.batches import Handler, transport
 from agents.consumer_thread import REBALANCE_SECONDS
 from streams import log as logs
+from streams import metrics
 from streams.garbage import settle
 from streams.kafka import admin, check_group, check_partitions
 from streams.log import get
@@ -183,6 +184,7 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop)
     async with AsyncExitStack() as stack:
+        metrics.PARTITIONS.set(settings.partitions)
         server, thread = prometheus_client.start_http_server(metrics_port, addr=settings.metrics_host)
         stack.callback(thread.join)
         stack.callback(server.server_close)

@@ -25,6 +25,11 @@ class Held:
         self._waiting.setdefault(tp.partition, {}).setdefault(tp, []).extend(records)
         self.bytes[tp] = self.bytes.get(tp, 0) + _weight(records)
 
+    def oldest(self, tp: TP) -> Any | None:
+        """The first record of this partition that waits, if any does."""
+        records = self._waiting.get(tp.partition, {}).get(tp)
+        return records[0] if records else None
+
     def take(self, partition: int) -> tuple[TP, Sequence[Any]] | None:
         """The next batch of a partition number: what waits of the topic that waits longest, batch_records at most.
 

@@ -38,6 +38,8 @@ from tables.orders import WAITS_MS, Current, OrderWrite, RejectedUpdate, StoredO
 
 _clocks = Clocks()
 _APPLIED, _LATE, _DUPLICATE, _REJECTED = map(metrics.OUTCOMES.labels, ("applied", "late", "duplicate", "rejected"))
+for _reason in Reason:
+    metrics.REJECTED.labels(_reason)  # at 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,11 +81,15 @@ class Tracker:
         """All effects of these records: durable, then confirmed. Waits for what is away."""
         kind = self._topics[tp.topic]
         metrics.RECORDS.labels(kind).inc(len(records))
+        metrics.APPEND_CLOCK.set(max(0.0, records[-1].timestamp / 1000 - time.time()))
         lane = self._lanes.get(tp.partition) or await self._lane(tp.partition)
         incarnation = lane.positions[kind].incarnation
         with metrics.BATCH_SECONDS.time():
             await self._do(lane, [Record.of(kind, incarnation, record) for record in records])
         lane.advance(kind, records[-1].offset + 1)
+        now = time.time()
+        for record in records:
+            metrics.PERSIST_SECONDS.observe(now - record.timestamp / 1000)
         metrics.CACHED.set(sum(each.cached for each in self._lanes.values()))
 
     async def stop(self) -> None:

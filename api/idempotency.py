@@ -38,6 +38,8 @@ _BARE = re.compile(r"[!#-~]([ !#-~]*[!#-~])?")
 
 _FORM = rf'^({_BARE.pattern}|"([ !#-\[\]-~]|\\["\\])+")$'  # both, for OpenAPI
 
+_STORE_AWAY = metrics.IDEMPOTENT.labels("store_away")
+
 _log = log.get(__name__)
 
 
@@ -111,6 +113,7 @@ class Once:
             metrics.IDEMPOTENT.labels("other_request").inc()
             raise Problem(KEY_REUSED) from error
         except StoreUnavailable as error:
+            _STORE_AWAY.inc()
             _log.warning("store_away", error=str(error))
             raise Problem(UNAVAILABLE, f"what has an {HEADER} is not taken while Cassandra is away") from error
         outcome = "replayed" if isinstance(held, Answer) else "first" if held == mine else "again"

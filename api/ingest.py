@@ -30,7 +30,7 @@ from api.records import Context, order_record
 from api.requests import Json
 from api.services import Provided, Services
 from api.snowflake import NoIds
-from streams import messages
+from streams import messages, metrics
 from streams.messages import Invalid, Message
 
 REFUSED = (
@@ -89,6 +89,7 @@ def _new_id(services: Services, now: int) -> int:
     try:
         return services.ids.next(now)
     except NoIds as error:
+        metrics.NO_IDS.inc()
         raise Problem(NO_IDS, str(error)) from error
 
 

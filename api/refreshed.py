@@ -81,6 +81,7 @@ class Refreshed(Generic[T]):
     async def _read_once(self) -> None:
         try:
             self._value = await self._load()
+            metrics.REFRESHED_AT.labels(self.name).set_to_current_time()
         except self._away as error:
             _log.warning("not_read", what=self.name, error=str(error) or repr(error))
             metrics.RETRIES.labels(self.name).inc()

@@ -9,6 +9,7 @@ from api.app import FACTORIES, App
 from api.http_head import BoundedHttp
 from api.live.ceiling import raise_file_limit
 from api.live.doorstep import Doorsteps
+from streams import metrics
 from streams.garbage import settle
 from streams.settings import Settings
 
@@ -81,4 +82,5 @@ def make_server(name: str, settings: Settings, portable: bool = False) -> Server
 def serve(name: str, settings: Settings) -> None:
     """Serves `api`, `gateway` or `web` until SIGTERM or SIGINT."""
     raise_file_limit()
+    metrics.PARTITIONS.set(settings.partitions)
     make_server(name, settings).run()

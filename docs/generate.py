@@ -1,13 +1,18 @@
 """Writes the pages that are made from code: `python docs/generate.py` (tests fail when a page is older than its code)."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from prometheus_client.core import Metric
+from prometheus_client.metrics import MetricWrapperBase
+
 from api.asyncapi import document
+from streams import metrics
 from streams.order import STATUSES, TERMINAL, TRANSITIONS, WAY
 from streams.settings import Settings
+from streams.tally import Ages, Distribution, Tallies
 from tables.access import GROUPS, SERVICES, TABLES, TOPICS, Operations, Service
 
 DOCS = Path(__file__).parent
@@ -117,12 +122,47 @@ def _matrix(thing: str, names: Sequence[str], of: Callable[[Service], Operations
     return "\n".join([f"| {thing} | who |", "|---|---|", *rows])
 
 
+def measured() -> str:
+    """Every metric."""
+    rows = [
+        f"| `{family.name}{'_total' if family.type == 'counter' else ''}` | {family.type} "
+        f"| {' '.join(f'`{label}`' for label in labels)} | {family.documentation} |"
+        for family, labels in _families()
+    ]
+    table = "\n".join(["| metric | | labels | |", "|---|---|---|---|", *rows])
+    return f"""# Metrics
+
+Made from `streams/metrics.py` by `docs/generate.py`. Times are in seconds. Each process tells them at `/metrics`: an API and a gateway on their HTTP port, the workers on 8101 (order tracking) and 8102 (notification).
+Every process has all names, and those that are not its own stand at 0 or have no labels' values. Beside them are `process_…` and `python_…`, from the Prometheus client.
+
+{table}
+
+What to make of them: [watch.md](watch.md).
+"""
+
+
+def _families() -> Iterator[tuple[Metric, Sequence[str]]]:
+    """Each metric with its labels, in the order of the file."""
+    for each in vars(metrics).values():
+        if isinstance(each, MetricWrapperBase):
+            yield from ((family, each._labelnames) for family in each.describe())
+        elif isinstance(each, Ages | Distribution | Tallies):
+            family = each._collect()
+            yield family, family._labelnames
+
+
 def asyncapi() -> str:
     """Topics and live push."""
     return json.dumps(document(), indent=2) + "\n"
 
 
-PAGES = {"lifecycle.md": lifecycle, "settings.md": settings, "access.md": access, "asyncapi.json": asyncapi}
+PAGES = {
+    "lifecycle.md": lifecycle,
+    "settings.md": settings,
+    "access.md": access,
+    "asyncapi.json": asyncapi,
+    "operations/metrics.md": measured,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

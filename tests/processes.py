@@ -34,7 +34,8 @@ class Process:
 
     def start(self) -> "Process":
         """Starts it (again)."""
-        ports = {"LACAK_TRACK_METRICS_PORT": str(free_port()), "LACAK_NOTIFY_METRICS_PORT": str(free_port())}
+        self.metrics_port = free_port()  # a worker's
+        ports = dict.fromkeys(("LACAK_TRACK_METRICS_PORT", "LACAK_NOTIFY_METRICS_PORT"), str(self.metrics_port))
         with self.log.open("ab") as out:
             self.child = subprocess.Popen(
                 [sys.executable, "-m", "cli.main", "serve", self.kind],

@@ -32,6 +32,8 @@ class Servers:
     cassandra_port: int
     services: dict[str, Service] = field(default_factory=dict)
     """Those that are ours, by name: `kafka`, `cassandra`."""
+    metrics: dict[str, str] = field(default_factory=dict)
+    """Where those tell Prometheus what they measure."""
 
     def stop(self) -> None:
         """Stop those that are ours; they are gone when this returns."""
@@ -61,7 +63,9 @@ def start_servers(folder: Path) -> Servers:
     services = {service.name: service for service in local_servers(config, os.environ)}
     kafka = there["kafka"] or f"{config.host}:{config.kafka_port}"
     host, _, port = (there["cassandra"] or f"{config.host}:{config.cassandra_port}").rpartition(":")
-    servers = Servers(kafka, host, int(port), services)
+    ports = {"kafka": config.kafka_metrics_port, "cassandra": config.cassandra_metrics_port}
+    metrics = {name: f"{config.host}:{port}" for name, port in ports.items()}
+    servers = Servers(kafka, host, int(port), services, metrics)
     with ExitStack() as on_failure:
         on_failure.callback(servers.stop)
         start_all(list(services.values()), print)
@@ -72,7 +76,7 @@ def start_servers(folder: Path) -> Servers:
 def private_config(folder: Path, kafka: str = "", cassandra: str = "") -> Config:
     """A stack of our own under `folder`: free ports, small heaps. It touches no other one."""
     host = private_address()
-    ports = free_ports(host, 7)
+    ports = free_ports(host, 9)
     return Config(
         folder=folder,
         cache=cache_folder(os.environ),
@@ -83,6 +87,8 @@ def private_config(folder: Path, kafka: str = "", cassandra: str = "") -> Config
         cassandra_port=ports[2],
         cassandra_storage_port=ports[3],
         cassandra_heap="384m",
+        kafka_metrics_port=ports[7],
+        cassandra_metrics_port=ports[8],
         kafka_elsewhere=kafka,
         cassandra_elsewhere=cassandra,
         http_host=host,
@@ -130,6 +136,8 @@ def environment(config: Config) -> dict[str, str]:
         "LACAK_LOCAL_CASSANDRA_PORT": str(config.cassandra_port),
         "LACAK_LOCAL_CASSANDRA_STORAGE_PORT": str(config.cassandra_storage_port),
         "LACAK_LOCAL_CASSANDRA_HEAP": config.cassandra_heap,
+        "LACAK_LOCAL_KAFKA_METRICS_PORT": str(config.kafka_metrics_port),
+        "LACAK_LOCAL_CASSANDRA_METRICS_PORT": str(config.cassandra_metrics_port),
         "LACAK_HTTP_HOST": config.http_host,
         "LACAK_HTTP_PORT": str(config.http_port),
         "LACAK_METRICS_HOST": config.metrics_host,

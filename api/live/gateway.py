@@ -23,7 +23,7 @@ from api.live.rate import ConnectRate
 from api.live.snapshot import Snapshots
 from api.live.tickets import Pass, Tickets
 from api.services import wall_clock
-from streams import log, metrics
+from streams import log, metrics, topics
 from streams.order import Position
 from streams.settings import Settings
 from streams.spans import Spans
@@ -63,6 +63,8 @@ class Gateway:
         self._most, self._memory = ceiling(settings.max_connections), Memory(settings.max_memory_mb)
         pushes = Pushes(spans or Spans(settings, "gateway"))
         self.hub = Hub(Changes(), settings.heartbeat, settings.connections_per_user, BEATS, pushes)
+        metrics.CONNECTION_LIMIT.set(self._most)
+        metrics.FED.labels(settings.topic(topics.CHANGED.name)).set_function(lambda: self.fed)
         self.tickets = Tickets(settings.jwt_secret, settings.jwt_leeway, self._seconds, settings.jwt_previous_secret)
         self.admission = Admission(settings, auth, self.tickets)
         self._rate = ConnectRate(settings.connects_per_address, settings.trusted_proxies)
@@ -76,7 +78,12 @@ class Gateway:
     @property
     def ready(self) -> bool:
         """Whether new connections should come here: Kafka answers, the ring is full, and it is not going."""
-        return self._consumer.full and self._consumer.heard and not self._draining
+        return self.fed and not self._draining
+
+    @property
+    def fed(self) -> bool:
+        """Whether its clients get what there is: the ring is full, and Kafka answers."""
+        return self._consumer.full and self._consumer.heard
 
     @property
     def failed(self) -> bool:

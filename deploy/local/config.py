@@ -28,6 +28,9 @@ class Config:
     cassandra_port: int = 9042
     cassandra_storage_port: int = 7000
     cassandra_heap: str = "512m"
+    kafka_metrics_port: int = 0
+    """Where Kafka tells Prometheus what it measures; 0: nowhere."""
+    cassandra_metrics_port: int = 0
     jit: int = FIRST_COMPILER
     """Of the servers' JVMs (TieredStopAtLevel). With the first compiler they start fastest; under a load that lasts,
     six servers on two cores need both."""
@@ -75,6 +78,8 @@ def read_config(variables: Mapping[str, str]) -> Config:
         cassandra_port=port("LOCAL_CASSANDRA_PORT", port("CASSANDRA_PORT", Config.cassandra_port)),
         cassandra_storage_port=port("LOCAL_CASSANDRA_STORAGE_PORT", Config.cassandra_storage_port),
         cassandra_heap=text("LOCAL_CASSANDRA_HEAP", Config.cassandra_heap),
+        kafka_metrics_port=port("LOCAL_KAFKA_METRICS_PORT", Config.kafka_metrics_port),
+        cassandra_metrics_port=port("LOCAL_CASSANDRA_METRICS_PORT", Config.cassandra_metrics_port),
         kafka_elsewhere=text("KAFKA_BOOTSTRAP"),
         cassandra_elsewhere=text("CASSANDRA_HOSTS"),
         http_host=text("HTTP_HOST", Config.http_host),

@@ -19,6 +19,7 @@ from deploy.local.processes import Process
 from deploy.local.ready import cassandra_admits, cassandra_answers, kafka_answers, kafka_greets
 from deploy.local.services import Service, StartFailed
 
+JMX = HERE.parent / "observability" / "jmx"
 PR_SET_TIMERSLACK = 29  # of prctl(2)
 SLACK_NS = 1_000_000
 
@@ -171,7 +172,13 @@ def kafka(config: Config, place: Place, there: Installed) -> Service:
 
     return Service(
         process=Process(place.name, config.folder),
-        command=[str(there.java), f"@{home / 'kafka.args'}", "kafka.Kafka", properties],
+        command=[
+            str(there.java),
+            *agent("kafka", place, config.kafka_metrics_port, there),
+            f"@{home / 'kafka.args'}",
+            "kafka.Kafka",
+            properties,
+        ],
         answers=_kafka_serves(config, place.host),
         listens=[(place.host, config.kafka_port), (place.host, config.kafka_controller_port)],
         prepare=prepare,
@@ -230,6 +237,7 @@ def cassandra(config: Config, place: Place, there: Installed) -> Service:
         command=[
             *sleepily(),
             str(there.java),
+            *agent("cassandra", place, config.cassandra_metrics_port, there),
             f"@{home / 'cassandra.args'}",
             "org.apache.cassandra.service.CassandraDaemon",
         ],
@@ -238,6 +246,14 @@ def cassandra(config: Config, place: Place, there: Installed) -> Service:
         prepare=prepare,
         grace=30,
     )
+
+
+def agent(kind: str, place: Place, port: int, there: Installed) -> list[str]:
+    """The option with which a server tells Prometheus what it measures, at `port`; none where that is 0."""
+    if not port:
+        return []
+    jar = next(jar for jar in there.class_paths[kind] if jar.name.startswith("jmx_prometheus_javaagent-"))
+    return [f"-javaagent:{jar}={place.host}:{port}:{JMX / f'{kind}.yaml'}"]
 
 
 def sleepily() -> list[str]:

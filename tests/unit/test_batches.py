@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from faust.types import TP
+from prometheus_client import REGISTRY
 
 from agents import batches
 from agents.batches import HOLE_TRIES, BatchConsumer, LogWentBack
@@ -176,6 +178,47 @@ async def test_the_lag_is_told_while_nothing_gets_done() -> None:
     consumer.highwater = lambda tp: 42
     consumer._gauge()
     assert metrics.LAG.labels(HERE.topic, HERE.partition)._value.get() == 37
+
+
+def age() -> float | None:
+    """That Prometheus would be told of this partition; None where it is told of none."""
+    return REGISTRY.get_sample_value(
+        "lacak_oldest_unacknowledged_seconds", {"topic": HERE.topic, "partition": str(HERE.partition)}
+    )
+
+
+async def test_the_age_of_what_is_not_acknowledged_grows_however_it_stands_still() -> None:
+    """In a batch, before one, in Kafka still; also where nobody looks any more."""
+    consumer: Any = Consumer()
+    here = [SimpleNamespace(offset=n, value=b"", timestamp=(time.time() - 100 + n) * 1000) for n in range(3)]
+    goes_on, ages = asyncio.Event(), []
+
+    async def batch(tp: TP, records: Any) -> None:
+        await goes_on.wait()
+
+    def look() -> None:
+        consumer._gauged = 0.0
+        consumer._gauge()
+        ages.append(age())
+
+    metrics.UNACKNOWLEDGED.clear()
+    consumer._first, consumer.assignment, consumer.highwater = {HERE: 0}, lambda: {HERE}, lambda tp: 3
+    consumer.handler = SimpleNamespace(batch=batch)
+    look()  # it is known to be behind, and not of what
+    consumer._held.batch_records = 2
+    consumer._hold(HERE, here)
+    look()
+    await asyncio.sleep(0)
+    look()
+    consumer._held.clear()
+    goes_on.set()
+    await consumer._busy[3]
+    look()  # the third is still in Kafka
+    consumer._mark[HERE] = 3
+    look()
+    assert ages[0] is None
+    assert all(given is not None and 100 <= given < 160 for given in ages[1:4])
+    assert ages[4] is not None and ages[4] < 60
 
 
 async def test_what_comes_while_a_batch_runs_is_held_and_goes_as_one_batch_of_a_topic_in_order() -> None:

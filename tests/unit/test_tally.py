@@ -1,7 +1,9 @@
 """Plain numbers look to Prometheus as its own counters and histograms do."""
 
 import math
+import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -64,3 +66,19 @@ def test_one_that_goes_down_too_is_a_gauge(steps: list[tuple[str, int]]) -> None
         other.labels(transport).inc(step)
     assert samples(ours) == samples(theirs)
     assert [family.type for family in ours.collect()] == ["gauge"]
+
+
+def test_an_age_grows_until_it_is_told_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry, clock = CollectorRegistry(), [100.0]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    ages = tally.Ages("lacak_x_seconds", "x", ["partition"], registry)
+    ages.set_since(("3",), 99.0)
+    found = []
+    for at in (100.0, 160.0):
+        clock[0] = at
+        found.append(samples(registry)["lacak_x_seconds", (("partition", "3"),)])
+    assert found == [1, 61]
+    ages.set_since(("3",), 161.0)
+    assert samples(registry) == {("lacak_x_seconds", (("partition", "3"),)): 0}, "clocks that differ"
+    ages.clear()
+    assert samples(registry) == {}
