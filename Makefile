@@ -62,7 +62,7 @@ deploy-check: .venv/ready ## the Kubernetes manifests, by schemas and before a r
 
 # Its answer changes with the day, and it needs the network: so no test asks. A package that nobody knows of is an error.
 audit: .venv/audit/bin/pip-audit ## which of our dependencies have known vulnerabilities; asks the package indexes
-	@failed=0; for lock in requirements.lock deploy/local/maven.lock deploy/local/java.lock; do echo $$lock; \
+	@failed=0; for lock in requirements.lock deploy/images/*.lock deploy/local/maven.lock deploy/local/java.lock; do echo $$lock; \
 	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || failed=1; done; \
 	for npm in clients/js tests/lint; do echo $$npm; (cd $$npm && npm audit --package-lock-only) || failed=1; done; exit $$failed
 
@@ -135,12 +135,17 @@ tests/lint/node_modules/.ready: tests/lint/package-lock.json | .venv/ready
 
 UV := .venv/lock/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
 
+# What makes the wheel, as pyproject.toml has it.
+BUILD_REQUIRES = $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+
 .venv/lock/bin/uv: | .venv/bin/python
 	@$(BIN)/python -m venv .venv/lock
 	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 lock: .venv/lock/bin/uv ## make the lock files anew (UPGRADE=1: with the newest versions); needs Maven
 	$(UV) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev -o requirements.lock
+	$(UV) -c requirements.lock pyproject.toml -o deploy/images/runtime.lock
+	$(BUILD_REQUIRES) | $(UV) -c requirements.lock - -o deploy/images/build.lock
 	cd deploy/local && for name in maven java; do ../../$(UV) $$name.in -o $$name.lock || exit 1; done
 	cd deploy/kubernetes/check/strimzi && ../../../../$(UV) java.in -o java.lock
 	$(BIN)/python -m deploy.local.lock
