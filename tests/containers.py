@@ -14,7 +14,7 @@ from streams.settings import Settings
 SERVICES = ("track", "notify", "api", "gateway")
 IMAGE = os.environ.get("IMAGE", "localhost/lacak:check")
 STRICT = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--network", "host"]
-DATA = "/var/lib/lacak:mode=0700"
+DATA = "type=tmpfs,destination=/var/lib/lacak,tmpfs-mode=1777"
 # Inside another container there may be no room for the limits that podman gives by itself, and no cgroups to nest.
 NESTED = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000", "--read-only-tmpfs=false"]
 
@@ -34,7 +34,7 @@ def command(*words: str, settings: Settings | None = None, entrypoint: str = "",
     podman = engine()[0] == "podman"
     return [
         *(*engine(), "run", "--rm", *STRICT, *(NESTED if podman else [])),
-        *(["--tmpfs", f"{DATA},U=true" if podman else f"{DATA},uid=10001"]),
+        *("--mount", DATA),
         *(["--name", name] if name else []),
         *(["--entrypoint", entrypoint] if entrypoint else []),
         *(word for each in told for word in ("--env", each)),
