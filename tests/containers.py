@@ -14,7 +14,7 @@ from streams.settings import Settings
 SERVICES = ("track", "notify", "api", "gateway")
 IMAGE = os.environ.get("IMAGE", "localhost/lacak:check")
 STRICT = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--network", "host"]
-DATA = "type=tmpfs,destination=/var/lib/lacak,tmpfs-mode=1777"
+DATA = "/var/lib/lacak"  # a volume without a name: it goes with its container
 # Inside another container there may be no room for the limits that podman gives by itself, and no cgroups to nest.
 NESTED = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000", "--read-only-tmpfs=false"]
 
@@ -34,7 +34,7 @@ def command(*words: str, settings: Settings | None = None, entrypoint: str = "",
     podman = engine()[0] == "podman"
     return [
         *(*engine(), "run", "--rm", *STRICT, *(NESTED if podman else [])),
-        *("--mount", DATA),
+        *("--volume", DATA),
         *(["--name", name] if name else []),
         *(["--entrypoint", entrypoint] if entrypoint else []),
         *(word for each in told for word in ("--env", each)),
