@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from fresh import environment
@@ -19,13 +20,17 @@ DATA = "/var/lib/lacak"  # a volume without a name: it goes with its container
 NESTED = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1000:1000", "--read-only-tmpfs=false"]
 
 
+@cache
 def engine() -> list[str]:
-    """The command line of podman or docker."""
-    if named := os.environ.get("ENGINE"):
-        return named.split()
-    if shutil.which("podman"):
-        return ["podman", "--cgroup-manager", "cgroupfs", *(["--runtime", "runc"] if shutil.which("runc") else [])]
-    return ["docker"]
+    """The command line of docker or podman: the one that deploy/images/build.sh takes."""
+    name = os.environ.get("ENGINE") or ("docker" if _serves("docker") else "podman")
+    if name == "docker":
+        return ["docker"]
+    return ["podman", "--cgroup-manager", "cgroupfs", *(["--runtime", "runc"] if shutil.which("runc") else [])]
+
+
+def _serves(name: str) -> bool:
+    return shutil.which(name) is not None and subprocess.run([name, "info"], capture_output=True).returncode == 0
 
 
 def command(*words: str, settings: Settings | None = None, entrypoint: str = "", name: str = "") -> list[str]:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the image: deploy/images/build.sh NAME:TAG
+# Builds the image: deploy/images/build.sh NAME:VERSION [ANOTHER NAME:TAG]
 #   ENGINE  docker, podman or buildah; the first that is there
 #   BASE    another base image than the Containerfile's; `debootstrap`: one made here, where there is no registry
 #   CA      a file of certificates to trust besides while it is built, where a proxy looks into TLS
@@ -32,10 +32,9 @@ debootstrapped() {
 
 build() {
     case $ENGINE in
-        # What podman runs knows health checks in docker's format only. Without its own namespaces it also builds inside a container.
-        buildah) buildah build --format docker --isolation chroot --network host "$@" ;;
-        podman) podman build --format docker --isolation chroot --network host "$@" ;;
-        *) "$ENGINE" build "$@" ;;
+        docker) docker build "$@" ;;
+        # So they also build inside a container.
+        *) "$ENGINE" build --isolation chroot --network host "$@" ;;
     esac
 }
 
@@ -45,4 +44,4 @@ if [ "$BASE" = debootstrap ]; then BASE=$(debootstrapped); fi
 build ${BASE:+--build-arg "BASE=$BASE"} ${CA:+--secret "id=ca,src=$CA"} \
     --build-arg "VERSION=${image##*:}" \
     --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || true)" \
-    --tag "$image" --file deploy/images/Containerfile .
+    --tag "$image" ${2:+--tag "$2"} --file deploy/images/Containerfile .

@@ -2,13 +2,15 @@
 
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from deploy.release import ROOT, problems, sections, version
+from deploy.release import ROOT, problems, sections
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yaml"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DIGEST = f"sha256:{'0' * 64}"
 TOLD = "# Changelog\n\n## Unreleased\n\n## 1.2.0 - 2026-12-01\n\n### Added\n- More.\n\n## 1.1.0 - 2026-11-01\n- Some.\n"
 
@@ -76,5 +78,8 @@ def test_an_image_has_the_versions_that_the_tests_have(lock: str) -> None:
     assert found and {name: tested.get(name) for name in found} == found
 
 
-def test_every_runtime_requirement_is_in_the_images_lock() -> None:
-    assert version() and "faust-streaming==" in (ROOT / "deploy" / "images" / "runtime.lock").read_text()
+def test_what_the_project_needs_is_in_the_images_lock_and_what_tests_need_is_not() -> None:
+    lock = (ROOT / "deploy" / "images" / "runtime.lock").read_text()
+    needed = [re.split(r"[\[=<>]", each)[0] for each in PROJECT["dependencies"]]
+    assert [name for name in needed if f"\n{name}==" not in lock and f"\n{name}[" not in lock] == []
+    assert "\npytest==" not in lock
