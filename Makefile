@@ -86,6 +86,8 @@ bench-push: .venv/ready ## what a live connection costs the gateway
 
 # --- images, and what releases them: the same as .github/workflows do -------------------------------------------------
 
+TOOLS := .venv/images/bin
+
 # make image BASE=debootstrap where no registry is reached, CA=FILE where a proxy looks into TLS: deploy/images/build.sh.
 image: ## the image of all services, lacak:VERSION and lacak:latest (BASE=debootstrap: without a registry)
 	deploy/images/build.sh lacak:$$(python3 -m deploy.release version) lacak:latest
@@ -94,29 +96,29 @@ image-check: .venv/ready images-check ## build the image, and see an update go t
 	deploy/images/build.sh lacak:check
 	IMAGE=lacak:check $(PYTEST) tests/image
 
-images-check: .venv/images/bin/hadolint ## the Containerfile and the scripts before their linters, compose.yaml before its own tool
-	.venv/images/bin/hadolint deploy/images/Containerfile
-	.venv/images/bin/shellcheck deploy/images/*.sh deploy/compose/*.sh
+images-check: .venv/images/ready ## the Containerfile and the scripts before their linters, compose.yaml before its own tool
+	$(TOOLS)/hadolint deploy/images/Containerfile
+	$(TOOLS)/shellcheck deploy/images/*.sh deploy/compose/*.sh
 	deploy/compose/check.sh
 
-workflows-check: .venv/images/bin/actionlint ## the workflows before actionlint
-	PATH=".venv/images/bin:$$PATH" .venv/images/bin/actionlint
+workflows-check: $(TOOLS)/actionlint ## the workflows before actionlint
+	PATH="$(TOOLS):$$PATH" actionlint
 
-sbom: .venv/images/bin/cyclonedx-py ## what the image holds of Python, as CycloneDX: build/sbom.json
+sbom: .venv/images/ready ## what the image holds of Python, as CycloneDX: build/sbom.json
 	@mkdir -p build
-	.venv/images/bin/cyclonedx-py requirements deploy/images/runtime.lock --pyproject pyproject.toml --output-reproducible -o build/sbom.json
+	$(TOOLS)/cyclonedx-py requirements deploy/images/runtime.lock --pyproject pyproject.toml --output-reproducible -o build/sbom.json
 
 release-check: .venv/ready ## version, tag (TAG=v1.2.0) and changelog agree
 	@$(BIN)/python -m deploy.release check $(TAG)
 
-.venv/images/bin/actionlint: | .venv/images/bin/hadolint
-	@command -v go >/dev/null || { echo "actionlint is built with Go. On Debian: sudo apt-get install golang" >&2; exit 1; }
-	GOBIN=$(CURDIR)/.venv/images/bin go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
-
-.venv/images/bin/hadolint .venv/images/bin/cyclonedx-py &: deploy/images/tools.txt | .venv/bin/python
+.venv/images/ready: deploy/images/tools.txt | .venv/bin/python
 	@$(BIN)/python -m venv .venv/images
-	@.venv/images/bin/python -m pip install --quiet --disable-pip-version-check -r deploy/images/tools.txt
-	@touch .venv/images/bin/hadolint .venv/images/bin/cyclonedx-py
+	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check -r deploy/images/tools.txt
+	@touch $@
+
+$(TOOLS)/actionlint: | .venv/images/ready
+	@command -v go >/dev/null || { echo "actionlint is built with Go. On Debian: sudo apt-get install golang" >&2; exit 1; }
+	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi
