@@ -89,8 +89,8 @@ bench-push: .venv/ready ## what a live connection costs the gateway
 TOOLS := .venv/images/bin
 
 # make image BASE=debootstrap where no registry is reached, CA=FILE where a proxy looks into TLS: deploy/images/build.sh.
-image: ## the image of all services, lacak:VERSION and lacak:latest (BASE=debootstrap: without a registry)
-	deploy/images/build.sh lacak:$$(python3 -m deploy.release version) lacak:latest
+image: .venv/bin/python ## the image of all services, lacak:VERSION and lacak:latest (BASE=debootstrap: without a registry)
+	deploy/images/build.sh lacak:$$($(BIN)/python -m deploy.release version) lacak:latest
 
 image-check: .venv/ready images-check ## build the image, and see an update go through containers of all services
 	deploy/images/build.sh lacak:check
