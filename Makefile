@@ -11,10 +11,11 @@ SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 CODE := streams tables agents api cli deploy bench tests
 PACKAGES := streams tables agents api cli deploy.local deploy.kubernetes.check
 
-.PHONY: help run up down status logs test faults conformance soak check deploy-check audit format bench bench-push lock clean tools
+.PHONY: help run up down status logs test faults conformance soak check deploy-check audit format bench bench-push lock clean tools \
+	image image-check images-check workflows-check sbom release-check
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 run: .venv/ready ## everything in the foreground, with simulated couriers; prints the address of the live page
 	@$(STACK) run
@@ -62,7 +63,7 @@ deploy-check: .venv/ready ## the Kubernetes manifests, by schemas and before a r
 
 # Its answer changes with the day, and it needs the network: so no test asks. A package that nobody knows of is an error.
 audit: .venv/audit/bin/pip-audit ## which of our dependencies have known vulnerabilities; asks the package indexes
-	@failed=0; for lock in requirements.lock deploy/local/maven.lock deploy/local/java.lock; do echo $$lock; \
+	@failed=0; for lock in requirements.lock deploy/images/*.lock deploy/local/maven.lock deploy/local/java.lock; do echo $$lock; \
 	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || failed=1; done; \
 	for npm in clients/js tests/lint; do echo $$npm; (cd $$npm && npm audit --package-lock-only) || failed=1; done; exit $$failed
 
@@ -83,6 +84,42 @@ bench: .venv/ready ## the benchmarks
 bench-push: .venv/ready ## what a live connection costs the gateway
 	$(BIN)/python bench/push/run.py
 	$(BIN)/python bench/push/stalled.py
+
+# --- images, and what releases them: the same as .github/workflows do -------------------------------------------------
+
+TOOLS := .venv/images/bin
+
+# make image BASE=debootstrap where no registry is reached, CA=FILE where a proxy looks into TLS: deploy/images/build.sh.
+image: .venv/bin/python ## the image of all services, lacak:VERSION and lacak:latest (BASE=debootstrap: without a registry)
+	deploy/images/build.sh lacak:$$($(BIN)/python -m deploy.release version) lacak:latest
+
+image-check: .venv/ready images-check ## build the image, and see an update go through containers of all services
+	deploy/images/build.sh lacak:check
+	IMAGE=lacak:check $(PYTEST) tests/image
+
+images-check: .venv/images/ready ## the Containerfile and the scripts before their linters, compose.yaml before its own tool
+	$(TOOLS)/hadolint deploy/images/Containerfile
+	$(TOOLS)/shellcheck deploy/images/*.sh deploy/compose/*.sh
+	deploy/compose/check.sh
+
+workflows-check: $(TOOLS)/actionlint ## the workflows before actionlint
+	PATH="$(TOOLS):$$PATH" actionlint
+
+sbom: .venv/images/ready ## what the image holds of Python, as CycloneDX: build/sbom.json
+	@mkdir -p build
+	$(TOOLS)/cyclonedx-py requirements deploy/images/runtime.lock --pyproject pyproject.toml --output-reproducible -o build/sbom.json
+
+release-check: .venv/ready ## version, tag (TAG=v1.2.0) and changelog agree
+	@$(BIN)/python -m deploy.release check $(TAG)
+
+.venv/images/ready: deploy/images/tools.txt | .venv/bin/python
+	@$(BIN)/python -m venv .venv/images
+	@$(TOOLS)/python -m pip install --quiet --disable-pip-version-check -r deploy/images/tools.txt
+	@touch $@
+
+$(TOOLS)/actionlint: | .venv/images/ready
+	@command -v go >/dev/null || { echo "actionlint is built with Go. On Debian: sudo apt-get install golang" >&2; exit 1; }
+	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
 clean: ## stop everything, and remove all that was made here: also the local data
 	@if [ -x $(BIN)/python ]; then $(STACK) down; fi
@@ -136,12 +173,17 @@ tests/lint/node_modules/.ready: tests/lint/package-lock.json | .venv/ready
 
 UV := .venv/lock/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.11
 
+# What makes the wheel, as pyproject.toml has it.
+BUILD_REQUIRES = $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")'
+
 .venv/lock/bin/uv: | .venv/bin/python
 	@$(BIN)/python -m venv .venv/lock
 	@.venv/lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 lock: .venv/lock/bin/uv ## make the lock files anew (UPGRADE=1: with the newest versions); needs Maven
 	$(UV) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dev -o requirements.lock
+	$(UV) -c requirements.lock pyproject.toml -o deploy/images/runtime.lock
+	$(BUILD_REQUIRES) | $(UV) -c requirements.lock - -o deploy/images/build.lock
 	cd deploy/local && for name in maven java; do ../../$(UV) $$name.in -o $$name.lock || exit 1; done
 	cd deploy/kubernetes/check/strimzi && ../../../../$(UV) java.in -o java.lock
 	$(BIN)/python -m deploy.local.lock

@@ -150,6 +150,13 @@ def test_a_process_has_the_time_that_it_takes_to_end(monkeypatch: pytest.MonkeyP
     assert seconds("gateway") > gateway.drain_seconds + GATEWAY_GRACE_SECONDS + CLOSING_SECONDS
 
 
+@pytest.mark.parametrize("worker", WORKERS_METRICS)
+def test_a_worker_may_write_where_its_folder_is_made(worker: str) -> None:
+    [container] = pod(workload(worker))["containers"]
+    given = env_file(HERE / "base" / "settings.env")["LACAK_DATA_DIR"]
+    assert given in {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+
+
 def test_the_way_in_has_the_doors_of_haproxy_and_no_other() -> None:
     haproxy = (DEPLOY / "gateway" / "haproxy.cfg").read_text()
     doors = {path.rstrip("/") for line in re.findall(r"acl open path.*", haproxy) for path in re.findall(r"/\S+", line)}

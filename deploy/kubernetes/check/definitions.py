@@ -33,6 +33,7 @@ MODULES = {
     ("github.com/prometheus-operator/prometheus-operator", "v0.85.0"): "example/prometheus-operator-crd",
     ("github.com/external-secrets/external-secrets", "v1.3.2"): "config/crds/bases",
     ("github.com/cert-manager/cert-manager", "v1.21.2"): "deploy/crds",
+    ("github.com/argoproj/argo-rollouts", "v1.10.0"): "manifests/crds",
 }
 """Go modules, and the folder of each that has its definitions."""
 

@@ -16,6 +16,7 @@ from deploy.kubernetes.check.nodes import disks, nodes
 from deploy.local.config import cache_folder, read_variables
 
 OVERLAYS = Path(__file__).parents[1] / "overlays"
+GITOPS = Path(__file__).parents[2] / "gitops"
 ROLLED = "production"
 ZONES = ("zone-a", "zone-b", "zone-c")
 NOT_ROLLED = ("Namespace", "HorizontalPodAutoscaler")  # it is there; nobody scales while we count
@@ -29,6 +30,7 @@ def main() -> None:
     built = programs.ensure(cache)
     defined = definitions.ensure(cache, more)
     overlays = {each.name: build(built / "kubectl", each) for each in sorted(OVERLAYS.iterdir())}
+    overlays["gitops"] = build(built / "kubectl", GITOPS / "production")
     try:
         with cluster.control_plane(WORK, built) as kubectl:
             check(kubectl, built, defined, overlays)
