@@ -12,6 +12,7 @@ RECORDS = Counter("lacak_records_total", "Records read by the order-tracking wor
 OUTCOMES = Counter("lacak_outcomes_total", "What became of each record", ["outcome"])
 REJECTED = Counter("lacak_rejected_total", "Records sent to courier-status-rejected", ["reason"])
 MISROUTED = Counter("lacak_misrouted_total", "Records forwarded to the partition of their key", ["topic"])
+CORRECTIONS = Counter("lacak_corrections_total", "Terminal statuses taken back by operators", ["from", "to"])
 WAITING = Counter("lacak_waiting_total", "Updates that came before their order")
 LAG = Gauge("lacak_consumer_lag", "Records appended and not yet acknowledged", ["topic", "partition"])
 BATCH_SECONDS = Histogram("lacak_batch_seconds", "One batch of one partition, read to acknowledged", buckets=_LONG)
