@@ -28,7 +28,7 @@ from streams.incarnation import incarnations
 from streams.kafka import client
 from streams.log import get
 from streams.messages import STATUS_CHANGED, cloud_event, status_changed
-from streams.order import Order, Position, Row
+from streams.order import Position
 from streams.settings import Settings
 from streams.spans import Spans, opened
 from streams.topics import partition_of, plain_decimal
@@ -151,7 +151,7 @@ class Tracker:
         """Everything in it comes from the judged record, so a replay's is the same (rule 7)."""
         order, row = event.order, event.row
         if row.corrects is not None:
-            _note_correction(order, row)
+            _note_correction(event)
         key = str(order.id_user).encode()
         return Outgoing(
             self._changed,
@@ -186,12 +186,13 @@ class Tracker:
         return Outgoing(self._settings.topic(record.kind), partition, record.key, record.value, record.headers)
 
 
-def _note_correction(order: Order, row: Row) -> None:
+def _note_correction(event: Event) -> None:
     """Who turned what into what, for whoever audits. Said again when the record is read again."""
+    row = event.row
     metrics.CORRECTIONS.labels(row.previous_status, row.status).inc()
     steps = {"from": row.previous_status, "to": row.status}
-    who = {"operator": row.operator, "event_id": row.event_id}
-    log.info("corrected", id_order=order.id_order, version=row.version, **steps, **who)
+    who = {"operator": row.operator, "event_id": row.event_id, **trace.logged(event.record.traceparent)}
+    log.info("corrected", id_order=event.order.id_order, version=row.version, **steps, **who)
 
 
 def main(settings: Settings) -> None:

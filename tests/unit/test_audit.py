@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from agents.lane import Event
 from agents.patience import PatientOrders
 from agents.publisher import Publisher
+from agents.records import Kind, Record
 from agents.track import Tracker
 from order_examples import a_life, an_order, corrected
 from streams.settings import Settings
@@ -25,7 +26,7 @@ def test_a_correction_is_one_line_that_says_who_turned_what_into_what_and_counts
     with capture_logs() as lines:
         for row in corrected(a_life(order)):
             if row.applied:
-                TRACKER._change(Event(order, row, None))
+                TRACKER._change(Event(order, row, Record(Kind.UPDATES, row.position, row.recorded_at, b"7", b"", [])))
     assert lines == [
         {
             "event": "corrected",
