@@ -32,7 +32,10 @@ class Clocks:
             self._tell("ahead", ahead, update)
 
     def applied(self, update: Update, previous: Row) -> None:
-        """Looks at one that was applied after `previous`."""
+        """Looks at one that was applied after `previous`. What happened before an operator's correction may be heard
+        after it, and tells nothing about a clock."""
+        if previous.corrects is not None:
+            return
         behind = previous.occurred_at - update.occurred_at
         if behind > TOLERANCE_MS:
             self._tell("behind", behind, update)

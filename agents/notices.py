@@ -1,5 +1,7 @@
 """What to tell whom: the words of each status in Indonesian and English, and the decision whether to say them.
 
+An operator's correction is always news: the customer was told of what it takes back.
+
 Pure. A notification is made of its change and of nothing else, so a replay says the same again, byte for byte.
 """
 
@@ -22,6 +24,8 @@ class Words(NamedTuple):
     title_en: str
     body_en: str
     with_note: bool = True  # whether the courier's note is for the customer
+    note: str = "Catatan kurir"
+    note_en: str = "Courier's note"
 
 
 # Filled in: {paket} {Paket} {pesanan} {kurir} {Kurir}, {parcel} {Parcel} {order} {courier} {Courier}.
@@ -83,6 +87,13 @@ WORDS = {
         "We're sorry: {parcel} went missing on the way. If it turns up, we'll let you know right away.",
     ),
 }
+# What a correction alone says of the statuses that are no news by themselves.
+QUIET = {
+    "placed": ("{pesanan} tetap kami proses.", "{order} is being processed."),
+    "confirmed": ("{pesanan} sudah dikonfirmasi.", "{order} has been confirmed."),
+    "in_transit": ("{Paket} masih dalam perjalanan.", "{Parcel} is still on its way."),
+    "returning": ("{Paket} sedang dikirim kembali ke penjual.", "{Parcel} is on its way back to the seller."),
+}
 
 
 class Decision(NamedTuple):
@@ -110,7 +121,7 @@ def _missing(known: OpenOrder | None, change: Message) -> int:
 
 def notification(change: Message) -> Message | None:
     """The UserNotification of an OrderStatusChanged; None for a status that is no news to a person."""
-    words = WORDS.get(change["status"])
+    words = WORDS.get(change["status"]) if change["corrects"] is None else _correction(change["status"])
     if words is None:
         return None
     fill = _fill(change)
@@ -123,11 +134,27 @@ def notification(change: Message) -> Message | None:
         "status": change["status"],
         "version": change["version"],
         "title": words.title,
-        "body": words.body.format_map(fill) + (f" Catatan kurir: {note}" if note else ""),
+        "body": words.body.format_map(fill) + (f" {words.note}: {note}" if note else ""),
         "title_en": words.title_en,
-        "body_en": words.body_en.format_map(fill) + (f" Courier's note: {note}" if note else ""),
+        "body_en": words.body_en.format_map(fill) + (f" {words.note_en}: {note}" if note else ""),
         "created_at": change["recorded_at"],
     }
+
+
+def _correction(status: str) -> Words | None:
+    """That what was told is not so, and what is; the note says why."""
+    known = WORDS.get(status)
+    if known is None and status not in QUIET:
+        return None
+    body, body_en = QUIET[status] if known is None else (known.body, known.body_en)
+    return Words(
+        "Status pesananmu dikoreksi",
+        f"Status sebelumnya keliru dan sudah dikoreksi. {body}",
+        "Your order's status has been corrected",
+        f"The status before was wrong, and has been corrected. {body_en}",
+        note="Alasan",
+        note_en="Reason",
+    )
 
 
 def notification_id(change: Message) -> str:
@@ -147,7 +174,7 @@ def is_plausible(change: Message) -> bool:
 
 def _fill(change: Message) -> dict[str, str]:
     produk = _clean(change["produk_nama"], PRODUK_LENGTH)
-    courier = _courier(change["courier"])
+    courier = _courier(change["courier"]) if change["corrects"] is None else ""  # which names no courier
     what = f'"{produk}"' if produk else None
     number = change["id_order"]
     return {

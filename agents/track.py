@@ -154,6 +154,8 @@ class Tracker:
     def _change(self, event: Event) -> Outgoing:
         """Everything in it comes from the judged record, so a replay's is the same (rule 7)."""
         order, row = event.order, event.row
+        if row.corrects is not None:
+            _note_correction(event)
         key = str(order.id_user).encode()
         return Outgoing(
             self._changed,
@@ -186,6 +188,15 @@ class Tracker:
         record, partition = misrouted
         metrics.MISROUTED.labels(record.kind).inc()
         return Outgoing(self._settings.topic(record.kind), partition, record.key, record.value, record.headers)
+
+
+def _note_correction(event: Event) -> None:
+    """Who turned what into what, for whoever audits. Said again when the record is read again."""
+    row = event.row
+    metrics.CORRECTIONS.labels(row.previous_status, row.status).inc()
+    steps = {"from": row.previous_status, "to": row.status}
+    who = {"operator": row.operator, "event_id": row.event_id, **trace.logged(event.record.traceparent)}
+    log.info("corrected", id_order=event.order.id_order, version=row.version, **steps, **who)
 
 
 def main(settings: Settings) -> None:

@@ -85,6 +85,8 @@ class HistoryItem(Answer):
     latitude: float | None
     longitude: float | None
     eta: Time | None
+    corrects: int | None = Field(description="an operator's correction: the version whose status it takes back")
+    operator: str | None = Field(None, description="who corrected; told to `ops` only")
 
 
 class OrderList(Answer):
@@ -129,6 +131,7 @@ class SharedChange(Answer):
     status: Status
     occurred_at: Time
     version: int
+    corrects: int | None
 
 
 class SharedOrder(Answer):

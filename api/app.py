@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from api import (
     about,
     cancel,
+    correct,
     event_docs,
     fates,
     header_docs,
@@ -166,6 +167,7 @@ def _add_api(app: App, settings: Settings, services: Services) -> None:
         ingest.router,
         updates.router,
         cancel.router,
+        correct.router,
         fates.router,
         queries.router,
         sharing.router,

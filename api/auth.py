@@ -16,8 +16,9 @@ from tables.api_keys import PREFIX
 ORDERS_WRITE = "orders:write"
 STATUS_WRITE = "status:write"
 ORDERS_READ = "orders:read"
+ORDERS_CORRECT = "orders:correct"
 OPS = "ops"
-SCOPES = (ORDERS_WRITE, STATUS_WRITE, ORDERS_READ, OPS)
+SCOPES = (ORDERS_WRITE, STATUS_WRITE, ORDERS_READ, ORDERS_CORRECT, OPS)
 
 REQUIRED = ["exp", "aud"]
 _CLAIMS = {"sub": str, "scope": str, "courier": str, "iat": int}

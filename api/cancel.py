@@ -1,6 +1,5 @@
 """The shop cancels an order: an update as a courier's is one, judged by the same lifecycle."""
 
-from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Request
@@ -8,17 +7,16 @@ from fastapi.responses import Response
 from pydantic import ConfigDict, Field
 
 from api import answers
-from api.idempotency import KEYED, Assigned, Work
+from api.idempotency import KEYED
 from api.ingest import REFUSED, Shop
 from api.intake_route import IntakeRoute
 from api.models import IdOrder, Strict
 from api.problem_types import NOT_TAKEN
-from api.problems import documented, invalid_message
-from api.records import Context, status_record
+from api.problems import documented
 from api.services import Provided
 from api.update_models import EventId
-from api.updates import status_answer
-from streams.messages import NOTE_LENGTH, Invalid, Message, check_update
+from api.updates import take_one
+from streams.messages import NOTE_LENGTH, Message, check_update
 from streams.order import SHOP
 
 router = APIRouter(tags=["ingest"], route_class=IntakeRoute, dependencies=[KEYED])
@@ -55,14 +53,6 @@ async def cancel(
 
     What became of it: `GET /v1/orders/{id_order}`, or by its `event_id` as for a courier's update.
     """
-    context = Context.of(request, services, caller)
-
-    def plan(assigned: Assigned) -> Work:
-        try:
-            message = wanted.message(id_order, assigned.event_id(), assigned.now)
-        except Invalid as error:
-            raise invalid_message(error) from error
-        record = status_record(message, replace(context, now=assigned.now))
-        return Work([record], lambda taken: status_answer(message, taken[0]))
-
-    return await services.once.do(request, caller, context.now, None, plan)
+    return await take_one(
+        request, caller, services, lambda assigned: wanted.message(id_order, assigned.event_id(), assigned.now)
+    )

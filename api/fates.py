@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path
 
 from api import answers
 from api.access import Requires
-from api.auth import OPS, ORDERS_WRITE, STATUS_WRITE, Caller
+from api.auth import OPS, ORDERS_CORRECT, ORDERS_WRITE, STATUS_WRITE, Caller
 from api.models import IdOrder
 from api.problem_types import FORBIDDEN, NOT_FOUND, STORE_AWAY, UNAUTHENTICATED, VALIDATION
 from api.problems import Problem, documented
@@ -16,15 +16,17 @@ from api.requests import Json
 from api.services import Provided
 from streams.codec import Codec
 from streams.messages import EVENT_ID_LENGTH, as_json
-from streams.order import SHOP, Reason, Row
+from streams.order import OPERATOR, SHOP, Reason, Row
 from tables.orders import Orders, RejectedUpdate, Waiting
 
 UNKNOWN = "no such update is known: it is not judged yet, or was never taken"
 
 router = APIRouter(tags=["ingest"])
+# Whose own scope tells about what is sent in this name.
+_SENDERS = {SHOP: ORDERS_WRITE, OPERATOR: ORDERS_CORRECT}
 _updates = Codec("CourierStatusUpdate")
 
-Judge = Annotated[Caller, Depends(Requires(STATUS_WRITE, ORDERS_WRITE, OPS))]
+Judge = Annotated[Caller, Depends(Requires(STATUS_WRITE, ORDERS_WRITE, ORDERS_CORRECT, OPS))]
 EventId = Annotated[str, Path(min_length=1, max_length=EVENT_ID_LENGTH, examples=["jne-8841-3"])]
 
 
@@ -47,8 +49,8 @@ async def read_fate(caller: Judge, services: Provided, id_order: IdOrder, event_
 
 def _may_know(caller: Caller, courier: str | None) -> bool:
     """A courier learns about its own updates, who may send for all couriers about all of theirs, a shop about what it
-    cancelled, and an operator about everything."""
-    if (courier == SHOP and ORDERS_WRITE in caller.scopes) or OPS in caller.scopes:
+    cancelled, who corrects about corrections, and an operator about everything."""
+    if OPS in caller.scopes or (courier in _SENDERS and _SENDERS[courier] in caller.scopes):
         return True
     return STATUS_WRITE in caller.scopes and caller.courier in (None, courier)
 

@@ -89,8 +89,8 @@ async def read_history(
     """Every row, newest first; late ones too, with `applied` false."""
     await visible(services, caller, id_order)
     page = await services.store.orders().history(id_order, limit, _before(cursor))
-    following = None if page.next is None else str(page.next)
-    return Json({"items": [row_json(row) for row in page.items], "next": following}, headers=PRIVATE)
+    rows = [row_json(row, OPS in caller.scopes) for row in page.items]
+    return Json({"items": rows, "next": None if page.next is None else str(page.next)}, headers=PRIVATE)
 
 
 @router.get(
@@ -170,6 +170,7 @@ def order_json(now: Current) -> Mapping[str, Any]:
     )
 
 
-def row_json(row: Row) -> Mapping[str, Any]:
-    """One row of a history as JSON."""
-    return as_json({name: getattr(row, name) for name in answers.HistoryItem.model_fields})
+def row_json(row: Row, to_operators: bool = False) -> Mapping[str, Any]:
+    """One row of a history as JSON. Who corrected a status is for operators only."""
+    names = [name for name in answers.HistoryItem.model_fields if to_operators or name != "operator"]
+    return as_json({name: getattr(row, name) for name in names})

@@ -1,6 +1,6 @@
 """Taking couriers' updates, one or many, in our words or in theirs, as JSON or as CloudEvents."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -19,14 +19,17 @@ from api.problem_types import FORBIDDEN, NOT_TAKEN, UNKNOWN_STATUS, VALIDATION, 
 from api.problems import RETRY_SECONDS, Problem, documented, field_name, invalid, invalid_message
 from api.records import Context, status_record
 from api.requests import Json
-from api.services import Provided
+from api.services import Provided, Services
 from api.update_models import BatchedStatus, NewStatus, StatusBatch
 from streams import unknown_codes
 from streams.carrier_codes import UnknownCode, UnknownVocabulary
 from streams.messages import Invalid, Message
-from streams.order import SHOP
+from streams.order import OPERATOR, SHOP
 
 router = APIRouter(tags=["ingest"], route_class=EventRoute, dependencies=[KEYED])
+
+# Who is no courier, and has a route of its own.
+OURS = {SHOP: "the shop itself, which cancels", OPERATOR: "an operator, who corrects,"}
 
 Courier = Annotated[Caller, Depends(Requires(STATUS_WRITE))]
 
@@ -50,8 +53,7 @@ async def update_status(
 
     def plan(assigned: Assigned) -> Work:
         now = replace(context, now=assigned.now)
-        message = _status_message(update, id_order, now, assigned.event_id())
-        return Work([status_record(message, now)], lambda taken: status_answer(message, taken[0]))
+        return _alone(_status_message(update, id_order, now, assigned.event_id()), now)
 
     return await services.once.do(request, caller, context.now, None, plan)
 
@@ -85,7 +87,23 @@ async def update_statuses(request: Request, caller: Courier, services: Provided,
     return await services.once.do(request, caller, context.now, None, plan)
 
 
-def status_answer(message: Message, taken: bool) -> Json:
+async def take_one(
+    request: Request, caller: Caller, services: Services, said: Callable[[Assigned], Message]
+) -> Response:
+    """Takes the one update that a request says: `said` makes its message, the same at each try, or raises `Invalid`."""
+    context = Context.of(request, services, caller)
+
+    def plan(assigned: Assigned) -> Work:
+        try:
+            message = said(assigned)
+        except Invalid as error:
+            raise invalid_message(error) from error
+        return _alone(message, replace(context, now=assigned.now))
+
+    return await services.once.do(request, caller, context.now, None, plan)
+
+
+def _status_answer(message: Message, taken: bool) -> Json:
     if not taken:
         raise _not_taken(message)
     return Json({"event_id": message["event_id"], "id_order": str(message["id_order"])}, 202)
@@ -110,7 +128,7 @@ def _result(index: int, judged: Message | Problem, taken: bool) -> dict[str, Any
 def _alone(judged: Message | Problem, context: Context) -> Work:
     if isinstance(judged, Problem):
         raise judged
-    return Work([status_record(judged, context)], lambda taken: status_answer(judged, taken[0]))
+    return Work([status_record(judged, context)], lambda taken: _status_answer(judged, taken[0]))
 
 
 def _judged(raw: Any, index: int, context: Context, assigned: Assigned, form: Form) -> Message | Problem:
@@ -150,8 +168,8 @@ def _courier(named: str | None, caller: Caller, prefix: str) -> str:
     if named is not None and caller.courier is not None and named != caller.courier:
         raise Problem(FORBIDDEN, "the token is another courier's")
     courier = named or caller.courier or ""
-    if courier == SHOP:
-        raise _refused(VALIDATION, f"{prefix}courier", f"{SHOP!r} is the shop itself, which cancels by its own route")
+    if courier in OURS:
+        raise _refused(VALIDATION, f"{prefix}courier", f"{courier!r} is {OURS[courier]} by a route of its own")
     return courier
 
 

@@ -23,7 +23,7 @@ app = typer.Typer(help="API keys of couriers' and shops' systems.", no_args_is_h
 @app.command(no_args_is_help=True)
 def create(
     name: Annotated[str, typer.Argument(help="Whose it is: a name for people, such as jne-production.")],
-    scope: Annotated[list[str], typer.Option(help="orders:write, status:write or ops. Repeatable.")],
+    scope: Annotated[list[str], typer.Option(help="orders:write, status:write, orders:correct or ops. Repeatable.")],
     courier: Annotated[str | None, typer.Option(help="The courier in whose name, and no other, it may send.")] = None,
     any_courier: Annotated[bool, typer.Option("--any-courier", help="It may send for all: an aggregator's.")] = False,
     days: Annotated[int, typer.Option(min=1, max=LONGEST, help="Until it expires.")] = 365,
@@ -57,12 +57,12 @@ def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="As `lacak keys
 
 
 def _check(name: str, scopes: list[str], courier: str | None, any_courier: bool) -> None:
-    from api.auth import OPS, ORDERS_WRITE, STATUS_WRITE
+    from api.auth import OPS, ORDERS_CORRECT, ORDERS_WRITE, STATUS_WRITE
     from streams.messages import WORD_LENGTH
 
     if not 1 <= len(name) <= WORD_LENGTH or not name.isprintable() or name.isdecimal():
         raise Failed(f"a name has 1 to {WORD_LENGTH} characters, and is no number: that would be a customer's", 2)
-    allowed = (ORDERS_WRITE, STATUS_WRITE, OPS)
+    allowed = (ORDERS_WRITE, STATUS_WRITE, ORDERS_CORRECT, OPS)
     if unknown := sorted(set(scopes) - set(allowed)):
         raise Failed(f"no scope of API keys: {', '.join(unknown)}; there are {', '.join(allowed)}", 2)
     if courier is not None and not 1 <= len(courier) <= WORD_LENGTH:

@@ -103,6 +103,7 @@ def _entry(order: dict[str, Any]) -> Text:
     status = order["status"]
     entry = Text(f"{_local(order['occurred_at'], '%H:%M:%S')}  {order['id_order']}  ", "dim", no_wrap=True)
     entry.append(status.replace("_", " "), COLOURS.get(status, "blue"))
+    entry.append(" (corrected)" if order.get("corrects") else "", "yellow")
     entry.append(f"  {order.get('note') or ''}", "default")
     if order.get("latitude") is not None:
         entry.append(f"  {order['latitude']:.3f}, {order['longitude']:.3f}", "dim")

@@ -36,7 +36,7 @@ def token(
     user: Annotated[list[int] | None, typer.Option(min=0, help="A customer's id_user. Repeat: a token a line.")] = None,
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="orders:write, status:write, orders:read or ops. Repeatable. With --user: orders:read."),
+        typer.Option(help="orders:write, status:write, orders:read, orders:correct or ops. With --user: orders:read."),
     ] = None,
     sub: Annotated[str | None, typer.Option(help="Whose it is, where it is no customer's: a shop's name.")] = None,
     courier: Annotated[str | None, typer.Option(help="The courier that status updates come from.")] = None,

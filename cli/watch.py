@@ -137,6 +137,7 @@ def line(order: dict[str, object]) -> str:
         time, step, last = order["status_at"], f"now {order['status']}", order.get("produk_nama")
     else:
         time, step = order.get("occurred_at"), f"{order.get('previous_status') or '–'} → {order['status']}"
+        step += " (corrected)" if order.get("corrects") else ""
         last = order.get("note")
     parts = [time, order["id_order"], f"v{order['version']}", step, order.get("courier"), last]
     return "  ".join(str(part) for part in parts if part)

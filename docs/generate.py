@@ -1,7 +1,7 @@
 """Writes the pages that are made from code: `python docs/generate.py` (tests fail when a page is older than its code)."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from api.asyncapi import document
 from streams import metrics
-from streams.order import STATUSES, TERMINAL, TRANSITIONS, WAY
+from streams.order import CORRECTIONS, STATUSES, TERMINAL, TRANSITIONS, WAY
 from streams.settings import Settings
 from streams.tally import Ages, Distribution, Tallies
 from tables.access import GROUPS, SERVICES, TABLES, TOPICS, Operations, Service
@@ -28,11 +28,12 @@ def diagram() -> str:
     return "\n".join([*lines, *(f"    {status} --> [*]" for status in STATUSES if status in TERMINAL)])
 
 
-def transitions() -> str:
-    """Every transition."""
+def leads(table: Mapping[str, Collection[str]]) -> str:
+    """A row a status: where it may lead."""
     rows = [
-        f"| `{status}` | {' '.join(f'`{to}`' for to in STATUSES if to in TRANSITIONS[status]) or '(terminal)'} |"
+        f"| `{status}` | {' '.join(f'`{to}`' for to in STATUSES if to in table[status]) or '(terminal)'} |"
         for status in STATUSES
+        if status in table
     ]
     return "\n".join(["| from | to |", "|---|---|", *rows])
 
@@ -50,7 +51,12 @@ The way is {way}. Forward jumps on it are legal, since couriers miss scans; the 
 {diagram()}
 ```
 
-{transitions()}
+{leads(TRANSITIONS)}
+
+No update of a courier's or a shop's leaves a terminal status. An operator [corrects](rest.md#corrected-by-an-operator) one that is a mistake, naming the version that it takes
+back; it must be the order's current one. Then the order goes on from there, by the table above.
+
+{leads(CORRECTIONS)}
 
 What becomes of each update (applied, late, duplicate, rejected) is told in [architecture.md](architecture.md#2-judging).
 """

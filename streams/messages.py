@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from streams.order import PLACED_EVENT_ID, STATUSES, Order, Position, Reason, Row, Update
+from streams.order import OPERATOR, PLACED_EVENT_ID, STATUSES, Order, Position, Reason, Row, Update
 
 Message = dict[str, Any]
 Headers = list[tuple[str, bytes]]
@@ -24,6 +24,7 @@ MAX_COURIERS = 20  # that an order may name
 NOTE_LENGTH = 500
 WORD_LENGTH = 200  # courier, substatus
 NAME_LENGTH = 500  # produk_nama
+OPERATOR_LENGTH = 64
 CURRENCY = re.compile(r"[A-Z]{3}")
 
 ID_FIELDS = frozenset({"id_order", "id_order_status_history"})
@@ -106,6 +107,19 @@ def check_update(message: Mapping[str, Any]) -> None:
     if (message["latitude"] is None) != (message["longitude"] is None):
         raise Invalid(Reason.INVALID_FIELD, "latitude", "latitude and longitude: both or none")
     _within(message, "eta", TIME_MIN, TIME_MAX)
+    if message.get("corrects") is not None or message.get("operator") is not None:
+        _correction(message)
+
+
+def _correction(message: Mapping[str, Any]) -> None:
+    if message.get("corrects") is None or message.get("operator") is None:
+        raise Invalid(Reason.INVALID_FIELD, "corrects", "corrects and operator: both or none")
+    _within(message, "corrects", 1, INT_MAX)
+    _length(message, "operator", 1, OPERATOR_LENGTH)
+    if message["courier"] != OPERATOR:
+        raise Invalid(Reason.INVALID_FIELD, "courier", f"a correction's is {OPERATOR!r}")
+    if not message["note"]:
+        raise Invalid(Reason.INVALID_FIELD, "note", "a correction says why")
 
 
 def order_of(message: Mapping[str, Any], position: Position, recorded_at: int) -> Order:
@@ -148,6 +162,7 @@ def status_changed(order: Order, row: Row) -> Message:
         "longitude": row.longitude,
         "eta": row.eta,
         "promised_at": order.promised_at,
+        "corrects": row.corrects,
     }
 
 

@@ -16,6 +16,7 @@ RECORDS = Counter("lacak_records_total", "Records read by the order-tracking wor
 OUTCOMES = Counter("lacak_outcomes_total", "What became of each record", ["outcome"])
 REJECTED = Counter("lacak_rejected_total", "Records sent to courier-status-rejected", ["reason"])
 MISROUTED = Counter("lacak_misrouted_total", "Records forwarded to the partition of their key", ["topic"])
+CORRECTIONS = Counter("lacak_corrections_total", "Terminal statuses taken back by operators", ["from", "to"])
 WAITING = Counter("lacak_waiting_total", "Updates that came before their order")
 PERSIST_SECONDS = Distribution(
     "lacak_persist_seconds", "From a record's append to its effects written and confirmed", buckets=_LONG

@@ -34,6 +34,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
 }
 STATUSES = tuple(TRANSITIONS)
 TERMINAL = frozenset(status for status, successors in TRANSITIONS.items() if not successors)
+# Where a courier can lead an order no further, an operator may take the status back, and say what is true instead.
+CORRECTIONS = {status: frozenset(STATUSES) - {status} for status in STATUSES if status in TERMINAL}
 # An order only goes forward on this way; a step along it counts even when the courier's clock is slow.
 WAY = ("placed", "confirmed", "picked_up", "in_transit", "out_for_delivery", "ready_for_pickup")
 
@@ -42,6 +44,7 @@ PLACED_EVENT_ID = "placed"
 MAX_ROWS = 1000
 MAX_WAITING = 1000
 SHOP = "shop"  # the `courier` of an update that the shop sends
+OPERATOR = "operator"  # the `courier` of a correction
 ROW_NUMBER_BITS = 22
 
 
@@ -107,6 +110,8 @@ class Update:
     eta: int | None
     position: Position
     recorded_at: int
+    corrects: int | None = None  # a correction: the version whose terminal status is taken back
+    operator: str | None = None  # and who does it
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,8 @@ class Row:
     longitude: float | None
     eta: int | None
     position: Position
+    corrects: int | None = None
+    operator: str | None = None
 
     @property
     def id_order_status_history(self) -> int:
@@ -206,31 +213,66 @@ def is_progress(status: str, new: str) -> bool:
     return new in TERMINAL or (status in WAY and new in WAY and WAY.index(new) > WAY.index(status))
 
 
+def not_correctable(now: Row, update: Update) -> str | None:
+    """Why a correction is refused, for a person; None where it is applied. `now` is the order's current row.
+
+    It names the version that it takes back: of two operators who see the same mistake, the second one corrects nothing
+    that it has not seen.
+    """
+    if update.corrects != now.version:
+        return f"corrects version {update.corrects}, and the order is at {now.version}"
+    if now.status not in CORRECTIONS:
+        return f"{now.status} is not terminal"
+    if update.status not in CORRECTIONS[now.status]:
+        return f"the order is {now.status} already"
+    return None
+
+
 def judge(rows: Sequence[Row], update: Update, couriers: Collection[str] | None = None) -> Outcome:
     """Judges one update by the rows before it: the cases of DESIGN section 4, tried from the top.
 
     `rows` are those that `before` gives, in the order of the log. A clock may run ahead: `occurred_at` after the
     log-append time is taken as that time, but never as before the current status's, since brokers' clocks differ too.
-    `couriers`: those that the order names, if it names any. The shop itself may always report.
+    `couriers`: those that the order names, if it names any. The shop itself may always report. A correction is by no
+    courier, and never late.
     """
     if any(row.event_id == update.event_id for row in rows):
         return Duplicate()
+    if update.corrects is not None:
+        return _corrected(rows, update)
     if couriers is not None and update.courier not in couriers and update.courier != SHOP:
         return Rejected(Reason.WRONG_COURIER, "the order names its couriers, and this is none of them")
     now, since = current(rows), status_at(rows)
     occurred_at = update.occurred_at
     if occurred_at > update.recorded_at:
         occurred_at = max(update.recorded_at, since)
-    full = Rejected(Reason.TOO_MANY_UPDATES, f"the history holds {len(rows)} rows")
     if occurred_at < since and not is_progress(now.status, update.status):
         # Late rows count towards the bound too: a history that late scans could grow for ever would be no bound.
-        return full if len(rows) >= MAX_ROWS else Late(_row(rows, update, occurred_at, None, None, update.eta))
+        late = Late(_row(rows, update, occurred_at, None, None, update.eta))
+        return late if len(rows) < MAX_ROWS else _full(rows)
     if update.status not in TRANSITIONS[now.status]:
         return Rejected(Reason.ILLEGAL_TRANSITION, f"{now.status} -> {update.status}")
+    return _applied(rows, now, update, occurred_at)
+
+
+def _corrected(rows: Sequence[Row], update: Update) -> Outcome:
+    """Judges a correction. Its time is never before the current status's, since it says what is true after that."""
+    now = current(rows)
+    refused = not_correctable(now, update)
+    if refused is not None:
+        return Rejected(Reason.ILLEGAL_TRANSITION, refused)
+    return _applied(rows, now, update, max(min(update.occurred_at, update.recorded_at), status_at(rows)))
+
+
+def _applied(rows: Sequence[Row], now: Row, update: Update, occurred_at: int) -> Outcome:
     if len(rows) >= MAX_ROWS:
-        return full
+        return _full(rows)
     eta = update.eta if update.eta is not None else now.eta
     return Applied(_row(rows, update, occurred_at, now.status, (now.version or 0) + 1, eta))
+
+
+def _full(rows: Sequence[Row]) -> Rejected:
+    return Rejected(Reason.TOO_MANY_UPDATES, f"the history holds {len(rows)} rows")
 
 
 def fold(rows: Sequence[Row], update: Update, couriers: Collection[str] | None = None) -> tuple[list[Row], Outcome]:
@@ -269,6 +311,8 @@ def _row(
         longitude=update.longitude,
         eta=eta,
         position=update.position,
+        corrects=update.corrects,
+        operator=update.operator,
     )
 
 

@@ -110,6 +110,8 @@ def history_values(id_order: int, row: Row) -> Values:
         _PLACED_TOPIC if row.number == 1 else _UPDATES_TOPIC,
         pack_int(row.position.partition),
         pack_bigint(row.position.offset),
+        _int(row.corrects),
+        _text(row.operator),
     ]
 
 
@@ -126,7 +128,7 @@ def row_of(values: tuple[Any, ...]) -> Row:
     """The history row of a row of `order_status_history`."""
     number = values[1] & (1 << ROW_NUMBER_BITS) - 1
     position = Position(values[15], *values[17:19])
-    return Row(*(number, *values[2:5], *values[6:15], position))
+    return Row(*(number, *values[2:5], *values[6:15], position, *values[19:21]))
 
 
 def waiting_of(values: tuple[Any, ...]) -> Waiting | None:

@@ -11,7 +11,8 @@ ORDER_COLUMNS = _columns(
 )
 HISTORY_COLUMNS = _columns(
     "id_order id_order_status_history status previous_status version applied occurred_at recorded_at event_id "
-    "courier substatus note latitude longitude eta source_incarnation source_topic source_partition source_offset"
+    "courier substatus note latitude longitude eta source_incarnation source_topic source_partition source_offset "
+    "corrects operator"
 )
 LIST_COLUMNS = _columns("placed_at id_order")
 WAITING_COLUMNS = _columns(

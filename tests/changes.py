@@ -6,7 +6,7 @@ from typing import Any
 
 from streams.codec import Codec
 from streams.messages import Message
-from streams.order import TERMINAL, TRANSITIONS
+from streams.order import STATUSES, TERMINAL, TRANSITIONS
 
 T0 = 1_760_000_000_000
 CHANGED = Codec("OrderStatusChanged")
@@ -50,6 +50,7 @@ def change(status: str, version: int = 2, id_order: int = 7, id_user: int = 42, 
         "longitude": None,
         "eta": None,
         "promised_at": None,
+        "corrects": None,
         **fields,
     }
 
@@ -60,7 +61,8 @@ def record(message: Message) -> tuple[bytes, bytes]:
 
 
 def lives(orders: int, users: int, seed: int) -> list[Message]:
-    """The changes of so many orders on legal ways, of different orders in between each other; some never end."""
+    """The changes of so many orders on legal ways, of different orders in between each other; some never end, and some
+    ends are corrected."""
     dice = random.Random(seed)
     ways = [_way(dice, id_order, 1 + id_order % users) for id_order in range(1, orders + 1)]
     changes = []
@@ -73,15 +75,26 @@ def lives(orders: int, users: int, seed: int) -> list[Message]:
 
 
 def _way(dice: random.Random, id_order: int, id_user: int) -> list[Message]:
-    statuses = ["placed"]
-    while statuses[-1] not in TERMINAL and len(statuses) < 9:
-        statuses.append(dice.choice(sorted(TRANSITIONS[statuses[-1]])))
-    return [change(status, n, id_order, id_user, note=f"catatan {n}") for n, status in enumerate(statuses, 1)]
+    way = [change("placed", 1, id_order, id_user)]
+    while len(way) < 9:
+        status, version = way[-1]["status"], len(way)
+        corrects = version if status in TERMINAL else None
+        if corrects and dice.random() < 0.6:
+            break
+        then = set(STATUSES) - {status} if corrects else TRANSITIONS[status]
+        note = f"catatan {version + 1}"
+        way.append(change(dice.choice(sorted(then)), version + 1, id_order, id_user, note=note, corrects=corrects))
+    return way
+
+
+def is_news(change: Message) -> bool:
+    """Whether the customer is to be told."""
+    return change["status"] in NEWS or change["corrects"] is not None
 
 
 def news(changes: Iterable[Message]) -> dict[str, str]:
     """The notification_ids a customer should get, and the status of each."""
-    return {f"{each['id_order']}-{each['version']}": each["status"] for each in changes if each["status"] in NEWS}
+    return {f"{each['id_order']}-{each['version']}": each["status"] for each in changes if is_news(each)}
 
 
 def still_open(changes: Iterable[Message]) -> dict[str, dict[str, list[Any]]]:
@@ -91,6 +104,6 @@ def still_open(changes: Iterable[Message]) -> dict[str, dict[str, list[Any]]]:
         orders = users.setdefault(str(each["id_user"]), {})
         _, _, announced = orders.pop(str(each["id_order"]), ["", 0, 0])
         if each["status"] not in {"delivered", "returned", "cancelled"}:
-            announced = each["version"] if each["status"] in NEWS else announced
+            announced = each["version"] if is_news(each) else announced
             orders[str(each["id_order"])] = [each["status"], each["version"], announced]
     return {user: orders for user, orders in users.items() if orders}

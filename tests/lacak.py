@@ -37,8 +37,8 @@ class Lacak:
         return {"Authorization": f"Bearer {self.token(*scopes, sub=sub)}"}
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """A shop's or a courier's POST, tried again as a 503 asks; it must be accepted."""
-        headers = self.headers("orders:write", "status:write")
+        """A shop's, a courier's or an operator's POST, tried again as a 503 asks; it must be accepted."""
+        headers = self.headers("orders:write", "status:write", "orders:correct")
         answer = httpx.post(self.url + path, json=body, headers=headers, timeout=20)
         for _ in range(20):
             if answer.status_code != 503:
@@ -57,6 +57,10 @@ class Lacak:
     def update(self, id_order: str, status: str, **changes: Any) -> None:
         """A courier's update."""
         self.post(f"/v1/orders/{id_order}/status", {"status": status, "courier": "jne", **changes})
+
+    def correct(self, id_order: str, status: str, corrects: int, note: str) -> None:
+        """An operator's correction."""
+        self.post(f"/v1/orders/{id_order}/correction", {"status": status, "corrects": corrects, "note": note})
 
     def order(self, id_order: str) -> dict[str, Any] | None:
         """The order as an operator reads it; None while it is not there."""

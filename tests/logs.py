@@ -7,7 +7,7 @@ from agents.lane import Effects, Lane
 from agents.records import Kind, Record
 from streams.codec import Codec
 from streams.messages import Headers, Message
-from streams.order import Position
+from streams.order import OPERATOR, Position
 from streams.topics import partition_of
 from tables.orders import DAY_MS, Orders
 
@@ -48,6 +48,12 @@ def update_message(status: str, id_order: int = 7, **changes: Any) -> Message:
         "eta": None,
         **changes,
     }
+
+
+def correction_message(status: str, corrects: int, id_order: int = 7, **changes: Any) -> Message:
+    """A valid CourierStatusUpdate of an operator, who takes the status of version `corrects` back."""
+    said = {"event_id": f"correction-{corrects}", "courier": OPERATOR, "note": "salah pindai", "operator": "ani"}
+    return update_message(status, id_order, **said | {"corrects": corrects} | changes)
 
 
 @dataclass

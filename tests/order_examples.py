@@ -3,7 +3,7 @@
 import itertools
 from dataclasses import replace
 
-from streams.order import Order, Position, Row, placed
+from streams.order import OPERATOR, Order, Position, Row, placed
 from tables.orders import DAY_MS, Current, OrderWrite, expires_at
 
 NOON = 1_767_614_400_000  # 2026-01-05T12:00:00Z
@@ -61,6 +61,12 @@ def a_life(order: Order) -> list[Row]:
         a_row(4, "picked_up", 3, previous_status="confirmed"),
         a_row(5, "delivered", 4, previous_status="picked_up", courier="sicepat"),
     ]
+
+
+def corrected(life: list[Row]) -> list[Row]:
+    """A life whose end an operator took back."""
+    said = {"courier": OPERATOR, "note": "Salah pindai", "corrects": 4, "operator": "ani"}
+    return [*life, a_row(6, "in_transit", 5, previous_status="delivered", **said)]
 
 
 def written(

@@ -7,6 +7,7 @@ import { TERMINAL } from "./statuses.js";
 import { ago, locale, money, moment, statusName, toneOf, words } from "./words.js";
 
 const HIGHLIGHT_MS = 2600;
+const OPERATOR = "operator"; // who corrects a status, and brings nothing
 
 export class Card {
   /** @param {(id_order: string, cursor?: string) => Promise<{items: object[], next: string | null}>} history */
@@ -31,6 +32,13 @@ export class Card {
 
   get name() {
     return this.order.produk_nama || words().produk(this.order.id_produk);
+  }
+
+  /** Who brings it, as far as it is known. */
+  get courier() {
+    const { courier } = this.order;
+    if (courier !== OPERATOR) return courier;
+    return this.sorted.find((row) => row.applied && row.courier && row.courier !== OPERATOR)?.courier;
   }
 
   get since() {
@@ -78,7 +86,7 @@ export class Card {
         "div",
         { class: "where" },
         el("p", { class: "status" }, statusName(order.status), " ", this.when(this.since)),
-        latest.note ? el("p", { class: "note" }, latest.note) : null,
+        latest.note ? el("p", { class: "note" }, latest.corrects && `${words().corrected}: `, latest.note) : null,
       ),
       this.dates() ?? "",
       places ?? "",
@@ -91,8 +99,8 @@ export class Card {
     const { order } = this;
     const amount = `${order.jumlah} × ${money(order.harga, order.currency)}`;
     const total = order.jumlah > 1 ? ` = ${money(order.total_harga, order.currency)}` : "";
-    const courier = order.courier ? words().by(order.courier) : words().noCourier;
-    const parts = [amount + total, this.finished && !order.courier ? null : courier, `#${order.id_order}`];
+    const waits = this.finished || order.courier ? null : words().noCourier;
+    const parts = [amount + total, this.courier ? words().by(this.courier) : waits, `#${order.id_order}`];
     return parts.filter(Boolean).map((part, index) => el("span", { class: index === parts.length - 1 && "id" }, part));
   }
 
@@ -153,7 +161,8 @@ export class Card {
 
   row(row) {
     const exact = new Date(row.occurred_at).toLocaleString(locale());
-    const details = [row.courier?.toUpperCase(), row.substatus, row.note].filter(Boolean).join(" · ");
+    const who = row.corrects ? words().corrected : row.courier?.toUpperCase();
+    const details = [who, row.substatus, row.note].filter(Boolean).join(" · ");
     return el(
       "li",
       { "data-tone": toneOf(row.status), "data-applied": String(row.applied) },

@@ -31,6 +31,8 @@ export interface Order {
   note?: string | null;
   latitude?: number | null;
   longitude?: number | null;
+  /** Of an operator's correction: the version whose terminal status it takes back. */
+  corrects?: number | null;
 }
 
 export type Transport = "websocket" | "sse";

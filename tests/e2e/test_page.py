@@ -1,5 +1,6 @@
 """The live page in a real browser: what a customer sees, over both transports, and through a network that breaks."""
 
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -71,6 +72,20 @@ def test_a_status_change_arrives_in_the_page_over_websocket(lacak: Lacak, page: 
     card(page, id_order, "picked_up")
     another = lacak.place(101)
     card(page, another, "placed")
+
+
+def test_an_order_whose_end_was_none_is_on_its_way_again_and_the_page_says_why(lacak: Lacak, page: Page) -> None:
+    id_order = placed(lacak, 114)
+    see_live(page, lacak.url, 114, "websocket")
+    lacak.update(id_order, "delivered")
+    card(page, id_order, "delivered")
+    lacak.correct(id_order, "out_for_delivery", 2, "Salah pindai")
+    card(page, id_order, "out_for_delivery")
+    mended = page.locator(f'#open [data-order="{id_order}"]')
+    expect(mended.locator(".note")).to_have_text(re.compile("^(Dikoreksi|Corrected): Salah pindai$"))
+    expect(mended.locator(".facts")).to_contain_text("JNE")
+    lacak.update(id_order, "delivered", event_id="now it is")
+    card(page, id_order, "delivered")
 
 
 @pytest.mark.parametrize(("user", "how"), [(102, "refused"), (113, "swallowed")])

@@ -23,11 +23,17 @@ NEWS = frozenset(
         "lost",
     }
 )
+_CORRECTION = "a correction"  # has one title, whatever the status
 # In these the courier's note is not for the customer.
 _NO_NOTE = frozenset({"picked_up", "out_for_delivery"})
 _TITLES, _BODIES = ("title", "title_en"), ("body", "body_en")
 _GAINED = ("lacak_reason", "lacak_detail", "lacak_topic", "lacak_partition", "lacak_offset")
 _LONGEST_DETAIL = 4000  # bytes of 1,000 characters
+
+
+def is_news(row: HistoryRow) -> bool:
+    """Whether the customer is to be told: always, where it was told something that is not so."""
+    return row.status in NEWS or row.is_correction
 
 
 @dataclass(slots=True)
@@ -119,7 +125,7 @@ def _explained(
         report.add(Kind.PHANTOM, topic, where, f"{where} tells of {id_order}-{version}, which no input explains")
         return message, None
     row = life.changes[version - 1]
-    if topic == NOTIFICATIONS and row.status not in NEWS:
+    if topic == NOTIFICATIONS and not is_news(row):
         sentence = f"{where} announces {id_order}-{version}: {row.status} is no news"
         report.add(Kind.NOTIFICATION, topic, where, sentence)
         return message, None
@@ -162,7 +168,7 @@ def check_notifications(evidence: Evidence, expected: Expected, published: Publi
     for id_order, life in expected.orders.items():
         seen = list(told.at.get(id_order, ()))
         for row in life.changes:
-            if row.status in NEWS and row.version not in seen:
+            if is_news(row) and row.version not in seen:
                 where = f"{id_order}-{row.version}"
                 report.add(Kind.NOTIFICATION, "notification", where, f"nobody was told of {where} ({row.status})")
         if seen != sorted(seen):
@@ -189,18 +195,18 @@ def _notification(message: Message, life: Life, row: HistoryRow) -> list[str]:
 
 
 def _words(message: Message, life: Life, row: HistoryRow, statuses: dict[str, str]) -> list[str]:
-    """A title belongs to one status; a body says which parcel it is about, and what the courier noted."""
-    wrong = []
+    """A title belongs to one status, or to corrections; a body says which parcel it is about, and what was noted."""
+    wrong, says = [], _CORRECTION if row.is_correction else row.status
     for name in _TITLES:
         if not message[name].strip():
             wrong.append(f"{name} is empty")
-        elif (status := statuses.setdefault(message[name], row.status)) != row.status:
-            wrong.append(f"{name} {message[name]!r} is that of {status}, not of {row.status}")
+        elif (title_of := statuses.setdefault(message[name], says)) != says:
+            wrong.append(f"{name} {message[name]!r} is that of {title_of}, not of {says}")
     parcel, note = life.said["produk_nama"] or str(life.said["id_order"]), row.note
     for name in _BODIES:
         if parcel not in message[name]:
             wrong.append(f"{name} does not say that it is about {parcel}: {message[name]!r}")
-        if note and row.status not in _NO_NOTE and note not in message[name]:
+        if note and says not in _NO_NOTE and note not in message[name]:
             wrong.append(f"{name} does not tell the courier's note: {message[name]!r}")
     return wrong
 

@@ -43,7 +43,7 @@ def check(evidence: Evidence) -> Report:
 
 def _count(expected: Expected, report: Report) -> None:
     report.figures["orders"] = len(expected.orders)
-    for verdict in ("applied", "late", "duplicate", "rejected", "waiting", "misrouted"):
+    for verdict in ("applied", "late", "duplicate", "rejected", "waiting", "misrouted", "corrections"):
         report.figures[verdict] = expected.counts[verdict]
     report.figures["early"] = len(expected.early)
     for rejected in expected.rejected.values():

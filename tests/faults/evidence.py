@@ -33,7 +33,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "order_status_history": _names(
         "id_order id_order_status_history status previous_status version applied occurred_at recorded_at",
-        "event_id courier substatus note latitude longitude eta",
+        "event_id courier substatus note latitude longitude eta corrects operator",
         "source_incarnation source_topic source_partition source_offset",
     ),
     "waiting_updates": _names(

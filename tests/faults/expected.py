@@ -106,6 +106,8 @@ def _update(expected: Expected, message: Message, record: Record) -> None:
     verdict = life.judge(message, record)
     if verdict == APPLIED:
         expected.applied[place] = message["id_order"], len(life.changes)
+        if message["corrects"] is not None:
+            expected.count("corrections")
     if verdict in (APPLIED, LATE, DUPLICATE):
         expected.count(verdict)
     else:

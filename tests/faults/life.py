@@ -12,7 +12,7 @@ from wire import Headers, Message, cloud_event, rfc3339, trace_after, trace_of
 
 MOST_ROWS = 1000
 APPLIED, LATE, DUPLICATE = "applied", "late", "duplicate"
-OWN = ("courier", "substatus", "note", "latitude", "longitude")
+OWN = ("courier", "substatus", "note", "latitude", "longitude", "corrects", "operator")
 """What a row takes from its update as it is."""
 _IDS = ("id_order", "id_order_status_history")
 _TIMES = ("placed_at", "promised_at", "occurred_at", "recorded_at", "eta")
@@ -28,14 +28,19 @@ class HistoryRow(NamedTuple):
     occurred_at: int
     event_id: str
     eta: int | None
-    own: tuple[str | None, str | None, str | None, float | None, float | None]  # OWN
+    own: tuple[Any, ...]  # OWN
     record: Record
 
     @property
     def note(self) -> str | None:
-        """The courier's."""
-        _courier, _substatus, note, *_ = self.own
+        """The courier's, or why it was corrected."""
+        note: str | None = self.own[OWN.index("note")]
         return note
+
+    @property
+    def is_correction(self) -> bool:
+        """Whether an operator took back what was before."""
+        return self.own[OWN.index("corrects")] is not None
 
     @property
     def id(self) -> int:
@@ -71,6 +76,8 @@ class Life:
         """Takes the next update of the log: applied, late, duplicate, or the reason why it is rejected."""
         if update["event_id"] in self._events:
             return DUPLICATE
+        if update["corrects"] is not None:
+            return self._correct(update, record)
         if self.said["couriers"] is not None and update["courier"] not in self.said["couriers"]:
             return "wrong_courier"
         status, old = update["status"], self.now.status
@@ -83,12 +90,26 @@ class Life:
             return "illegal_transition"
         if len(self.rows) >= MOST_ROWS:
             return "too_many_updates"
-        own = tuple(update[name] for name in OWN)
         if late:
+            own = tuple(update[name] for name in OWN)
             self._put(status, None, None, at, update["event_id"], update["eta"], own, record)
             return LATE
+        return self._apply(update, at, record)
+
+    def _correct(self, update: Message, record: Record) -> str:
+        """An operator's: of the current version, which must be an end, into something else; at no earlier time."""
+        of_now = update["corrects"] == len(self.changes)
+        if not of_now or self.now.status not in TERMINAL or update["status"] == self.now.status:
+            return "illegal_transition"
+        if len(self.rows) >= MOST_ROWS:
+            return "too_many_updates"
+        return self._apply(update, max(self.since, min(update["occurred_at"], record.timestamp)), record)
+
+    def _apply(self, update: Message, at: int, record: Record) -> str:
+        own = tuple(update[name] for name in OWN)
         eta = self.now.eta if update["eta"] is None else update["eta"]
-        self._put(status, old, len(self.changes) + 1, at, update["event_id"], eta, own, record)
+        version, before = len(self.changes) + 1, self.now.status
+        self._put(update["status"], before, version, at, update["event_id"], eta, own, record)
         return APPLIED
 
     def _put(
@@ -113,7 +134,9 @@ class Life:
 
     def event(self, row: HistoryRow) -> Message:
         """The OrderStatusChanged of an applied row."""
-        told = {name: value for name, value in self.said.items() if name != "couriers"}
+        told = {**self.said, **dict(zip(OWN, row.own, strict=True))}
+        for hidden in ("couriers", "operator"):
+            del told[hidden]
         return {
             **told,
             "event_id": row.event_id,
@@ -123,7 +146,6 @@ class Life:
             "version": row.version,
             "occurred_at": row.occurred_at,
             "recorded_at": row.record.timestamp,
-            **dict(zip(OWN, row.own, strict=True)),
             "eta": row.eta,
         }
 

@@ -32,10 +32,14 @@ class Life:
     """Whether its inputs come through both doors."""
     moves: list[str]
     status: str = PLACED
+    version: int = 1
+    """What its courier believes too."""
     order: Message | None = None
     """The OrderPlaced that was sent."""
     told: list[Message] = field(default_factory=list)
     """The updates that were sent."""
+    correction: Message | None = None
+    """The last one that an operator sent."""
 
 
 def plan(random: Random) -> list[str]:
@@ -55,6 +59,13 @@ def plan(random: Random) -> list[str]:
             first = moves.index("step")
             moves.insert(random.randint(first + 1, first + 5), what)
     return moves[::-1]
+
+
+def corrected(random: Random) -> list[str]:
+    """What comes of an end that was none, the first at the end: an operator, perhaps twice, perhaps another one who is
+    late; and the courier goes on."""
+    after = random.choice(([], [], ["duplicate correction"], ["correct too late"]))
+    return ["step"] * random.randint(1, MOST_STEPS) + after + ["correct"]
 
 
 def next_status(random: Random, status: str) -> str:
@@ -81,6 +92,11 @@ def no_progress(random: Random, status: str) -> str | None:
     ahead: Sequence[str] = () if here is None else WAY[here + 1 :]
     choices = sorted(TRANSITIONS[status] - TERMINAL - set(ahead))
     return random.choice(choices) if choices else None
+
+
+def other_status(random: Random, status: str) -> str:
+    """Any but this one, more often one from which a courier can go on."""
+    return random.choice(sorted({*TRANSITIONS, *WAY} - {status}) + [each for each in WAY if each != status])
 
 
 def illegal_status(random: Random, status: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from check_store import lists
-from check_topics import NEWS
+from check_topics import is_news
 from evidence import CHANGED, NOTIFICATIONS, ORDERS, REJECTED, TABLES, TOPICS, UPDATES, Evidence, Record, pack_headers
 from expected import Expected, expect
 from life import HistoryRow, Life
@@ -54,8 +54,16 @@ def update(event_id: str, id_order: int, status: str, at: int, **changes: Any) -
         "latitude": None,
         "longitude": None,
         "eta": None,
+        "corrects": None,
+        "operator": None,
         **changes,
     }
+
+
+def correction(event_id: str, id_order: int, status: str, at: int, corrects: int) -> Message:
+    """A valid CourierStatusUpdate of an operator."""
+    who = {"courier": "operator", "operator": "ani", "note": "salah pindai"}
+    return update(event_id, id_order, status, at, **who, corrects=corrects)
 
 
 class Sample:
@@ -155,6 +163,10 @@ def _inputs(run: Sample) -> None:
     run.kafka("k-16", ORDERS, order(SHOES, ANI, placed_at=T0 + 5))  # the same again
     run.rest("r-3", UPDATES, update("s5", SHOES, "delivered", 20))
     run.kafka("k-17", UPDATES, update("s6", SHOES, "in_transit", 21))  # illegal
+    run.kafka("k-21", UPDATES, update("b2", BOOK, "cancelled", 21))
+    run.kafka("k-22", UPDATES, correction("b3", BOOK, "confirmed", 22, corrects=3), headers=trace)
+    run.kafka("k-23", UPDATES, correction("b4", BOOK, "placed", 23, corrects=3))  # stale
+    run.kafka("k-24", UPDATES, update("b5", BOOK, "picked_up", 24))
     run.kafka("k-18", UPDATES, update("t2", TEA, "ready_for_pickup", 22, eta=T0 + 5))
     run.kafka("k-19", ORDERS, order(SOAP, ANI, jumlah=1))
     run.kafka("k-20", UPDATES, update("z1", SOAP, "cancelled", 1))
@@ -174,7 +186,7 @@ def _published(run: Sample, expected: Expected) -> None:
     told: list[tuple[Life, HistoryRow]] = []
     for life, row in changes(expected):
         _publish(run, life, row, 20)
-        if row.status in NEWS:
+        if is_news(row):
             _tell(run, life, row, 40)
             told.append((life, row))
     for life, row in changes(expected)[-4:]:  # read again after a crash
@@ -198,6 +210,7 @@ def _publish(run: Sample, life: Life, row: HistoryRow, later: int) -> None:
 
 def notification(life: Life, row: HistoryRow) -> Message:
     """A valid UserNotification."""
+    title = "dikoreksi" if row.is_correction else row.status
     parcel, note = life.said["produk_nama"] or life.said["id_order"], row.note
     return {
         "notification_id": f"{life.said['id_order']}-{row.version}",
@@ -206,9 +219,9 @@ def notification(life: Life, row: HistoryRow) -> Message:
         "kind": "status",
         "status": row.status,
         "version": row.version,
-        "title": f"Paketmu: {row.status}",
+        "title": f"Paketmu: {title}",
         "body": f"Paket {parcel}: {note}",
-        "title_en": f"Your parcel: {row.status}",
+        "title_en": f"Your parcel: {title}",
         "body_en": f"Parcel {parcel}: {note}",
         "created_at": row.record.timestamp,
     }

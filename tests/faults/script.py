@@ -12,9 +12,19 @@ from random import Random
 from typing import Any
 
 from faults.garbage import BAD_BODIES, Bytes, bad_record, encode
-from faults.lives import COURIERS, ROUTES, Life, illegal_status, next_status, no_progress, plan
+from faults.lives import (
+    COURIERS,
+    ROUTES,
+    Life,
+    corrected,
+    illegal_status,
+    next_status,
+    no_progress,
+    other_status,
+    plan,
+)
 from streams.messages import ORDER_PLACED, STATUS_UPDATE, Headers, Message, as_json, cloud_event
-from streams.order import TERMINAL
+from streams.order import OPERATOR, TERMINAL
 from streams.topics import partition_of
 
 ORDERS, UPDATES = "orders", "courier-status-updates"
@@ -24,6 +34,7 @@ WATCHED_WEIGHT = 10
 HOUR = 3_600_000
 MISROUTED = 0.015
 BATCHED = 0.1
+CORRECTED = 0.02  # of the orders that end
 
 
 @dataclass(slots=True)
@@ -98,9 +109,12 @@ class Script:
             return self._send(life, ORDERS, what, self._placing(life, what, now), now)
         if what == "garbage":
             return self._garbage(life, now)
-        message = self._update(life, what, now)
+        went_on = life.status not in TERMINAL
+        message = self._correct(life, what, now) if "correct" in what else self._update(life, what, now)
         if life.status in TERMINAL:
             life.moves = [move for move in life.moves if move not in ("step", "late", "early")]
+            if went_on and self._random.random() < CORRECTED:
+                life.moves += corrected(self._random)
         return self._send(life, UPDATES, what, message, now)
 
     def _placing(self, life: Life, what: str, now: int) -> Message:
@@ -140,9 +154,25 @@ class Script:
             message = self._scan(life, status, now - HOUR - self._random.randrange(HOUR))
         else:
             if life.status not in TERMINAL:
-                life.status = next_status(self._random, life.status)
+                life.status, life.version = next_status(self._random, life.status), life.version + 1
             message = self._scan(life, life.status, now)
         life.told.append(message)
+        return message
+
+    def _correct(self, life: Life, what: str, now: int) -> Message:
+        """What an operator sends: of the version that is believed to be the last, or of the one before it."""
+        if what == "duplicate correction" and life.correction is not None:
+            return life.correction
+        message = {
+            **self._scan(life, other_status(self._random, life.status), now),
+            "event_id": f"{OPERATOR}-{self._inputs}-{self._random.getrandbits(32):08x}",
+            "courier": OPERATOR,
+            "note": "salah pindai",
+            "corrects": max(1, life.version - (what == "correct too late")),
+            "operator": self._random.choice(("ani", "budi")),
+        }
+        if what == "correct":
+            life.status, life.version, life.correction = message["status"], life.version + 1, message
         return message
 
     def _scan(self, life: Life, status: str, now: int) -> Message:
@@ -176,7 +206,8 @@ class Script:
         )
 
     def _send(self, life: Life, topic: str, what: str, message: Message, now: int) -> Input:
-        door = self._door(life)
+        # Over REST the API says when it was, which nobody knows before.
+        door = "kafka" if "correct" in what else self._door(life)
         if what == "duplicate" and self._random.random() < 0.3:
             door = ROUTES[door]
         return (

@@ -30,9 +30,16 @@ _UPDATE_RANGES = {
     "eta": _TIME,
     "latitude": (-90, 90),
     "longitude": (-180, 180),
+    "corrects": (1, _INT[1]),
 }
 _ORDER_LENGTHS = {"produk_nama": (0, 500)}
-_UPDATE_LENGTHS = {"event_id": (1, 64), "courier": (1, 200), "substatus": (0, 200), "note": (0, 500)}
+_UPDATE_LENGTHS = {
+    "event_id": (1, 64),
+    "courier": (1, 200),
+    "substatus": (0, 200),
+    "note": (0, 500),
+    "operator": (1, 64),
+}
 
 
 def too_large(record: Record) -> bool:
@@ -65,6 +72,10 @@ def _update(message: Message) -> None:
         raise Bad("invalid_field", "event_id")
     if (message["latitude"] is None) is not (message["longitude"] is None):
         raise Bad("invalid_field", "latitude without longitude, or the other way round")
+    if (message["corrects"] is None) is not (message["operator"] is None):
+        raise Bad("invalid_field", "corrects without operator, or the other way round")
+    if message["operator"] is not None and (message["courier"] != "operator" or not message["note"]):
+        raise Bad("invalid_field", "a correction in a courier's name, or without a reason")
 
 
 def _ranges(message: Message, ranges: dict[str, tuple[int, int]], lengths: dict[str, tuple[int, int]]) -> None:

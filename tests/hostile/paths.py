@@ -7,6 +7,7 @@ from hostile.world import Case, World, get, post, request
 
 ORDER = {"id_user": 42, "id_produk": 7, "harga": 1, "jumlah": 1}
 UPDATE = {"status": "lost"}
+CORRECTION = {"status": "lost", "corrects": 4, "note": "Salah pindai"}
 FORM = b"id_user=42&id_produk=7&harga=1&jumlah=1"
 PARTS = b'--x\r\nContent-Disposition: form-data; name="id_user"\r\n\r\n42\r\n--x--\r\n'
 XML = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><order>&e;</order>'
@@ -70,6 +71,8 @@ METHODS: dict[str, tuple[str, ...]] = {
     "/v1/orders/{}": ("POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
     "/v1/orders/{}/status": ("GET", "PUT", "DELETE"),
     "/v1/orders/{}/history": ("POST", "DELETE"),
+    "/v1/orders/{}/cancel": ("GET", "PUT", "DELETE"),
+    "/v1/orders/{}/correction": ("GET", "PUT", "PATCH", "DELETE"),
     "/v1/orders/{}/share-links": ("GET", "DELETE"),
     "/v1/status-updates": ("GET", "PUT", "DELETE"),
     "/v1/users/42/orders": ("POST", "DELETE"),
@@ -137,6 +140,15 @@ def _binary(w: World, **changes: str) -> bytes:
 CASES = [
     *(Case(f"path {path}", lambda w, p=path: get(_at(w, p), w.ops()), 404, "not-found") for path in NOT_FOUND),
     *(Case(f"id {id_}", lambda w, i=id_: get(_at(w, f"/v1/orders/{i}"), w.ops()), 422, "validation") for id_ in IDS),
+    *(
+        Case(
+            f"id {id_} of a correction",
+            lambda w, i=id_: post(_at(w, f"/v1/orders/{i}/correction"), w.corrector(), CORRECTION),
+            422,
+            "validation",
+        )
+        for id_ in IDS[:4]
+    ),
     *(
         Case(
             f"id {id_} of a status",

@@ -7,7 +7,7 @@ from typing import Any
 
 from api.auth import OPS, ORDERS_READ, ORDERS_WRITE, STATUS_WRITE
 from api.shares import ShareLinks
-from hostile.paths import BATCH, ONE, event
+from hostile.paths import BATCH, CORRECTION, ONE, event
 from hostile.world import OWNER, STRANGER, Case, World, b64, get, post, with_token
 
 OTHER = "sicepat"  # the token is jne's
@@ -74,6 +74,35 @@ def _signed_elsewhere(w: World) -> str:
     return ShareLinks("another secret, of 32 bytes or more than that", "", lambda: 0).token(w.id_order, 2**32 - 1)
 
 
+def _correction(callers: Any, **more: Any) -> Any:
+    return lambda w: post(f"{w.order}/correction", callers(w), CORRECTION | more)
+
+
+# The order is delivered: from somebody who may, the correction would be good.
+WHO_CORRECTS_NOTHING: dict[str, Any] = {
+    "an operator who only reads": _correction(lambda w: w.rest.headers(OPS, sub="ani")),
+    "the owner": _correction(lambda w: w.customer(OWNER)),
+    "a stranger": _correction(lambda w: w.customer()),
+    "the shop": _correction(World.shop),
+    "the courier": _correction(World.courier),
+    "a courier of that name": _correction(lambda w: w.rest.headers(STATUS_WRITE, courier="operator", sub="operator")),
+    "an API key of a courier's": _correction(lambda w: with_token(w.keys["good"])),
+    "nobody by name": _correction(lambda w: w.corrector(None)),
+    "an empty name": _correction(lambda w: w.corrector("")),
+    "a name of 65": _correction(lambda w: w.corrector("x" * 65)),
+}
+NO_CORRECTIONS: dict[str, Any] = {
+    "in another's name": _correction(World.corrector, operator="budi"),
+    "as a courier": _correction(World.corrector, courier="jne"),
+    "of another time": _correction(World.corrector, occurred_at="2026-01-01T00:00:00Z"),
+    "without a reason": _correction(World.corrector, note=""),
+    "of no version": _correction(World.corrector, corrects=0),
+    "of half a version": _correction(World.corrector, corrects=4.5),
+    "within an update": _post({**CORRECTION, "courier": "jne"}, path=_STATUS),
+    "within a batch": _post({"updates": [{**CORRECTION, "id_order": 1}]}),
+    "within an event": _post(event(data={**CORRECTION, "operator": "ani"}), ONE, _STATUS),
+}
+
 LINKS: dict[str, tuple[Any, int, str]] = {
     "of another order": (_of_another_order, 404, "not-found"),
     "made longer": (_longer, 404, "not-found"),
@@ -138,6 +167,14 @@ CASES = [
         lambda w: post("/v1/status-updates", w.customer(OWNER), {"updates": [UPDATE]}),
         403,
         "forbidden",
+    ),
+    *(Case(f"corrects: {name}", sent, 403, "forbidden") for name, sent in WHO_CORRECTS_NOTHING.items()),
+    *(Case(f"correction {name}", sent, 422, "validation") for name, sent in NO_CORRECTIONS.items()),
+    Case("who corrects reads the order", lambda w: get(w.order, w.corrector()), 403, "forbidden"),
+    Case("who corrects reads the history", lambda w: get(f"{w.order}/history", w.corrector()), 403, "forbidden"),
+    Case("who corrects cancels", lambda w: post(f"{w.order}/cancel", w.corrector(), {}), 403, "forbidden"),
+    Case(
+        "who corrects asks about a scan", lambda w: get(f"{w.order}/updates/event-5", w.corrector()), 404, "not-found"
     ),
     *(Case(f"in another courier's name: {name}", sent, 403, "forbidden") for name, sent in IN_ANOTHERS_NAME.items()),
     *(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from api.auth import OPS, ORDERS_READ, ORDERS_WRITE, STATUS_WRITE
+from api.auth import OPS, ORDERS_CORRECT, ORDERS_READ, ORDERS_WRITE, STATUS_WRITE
 from order_examples import a_life, an_order
 from rest import Rest
 from streams.settings import Settings
@@ -52,6 +52,9 @@ class World:
 
     def ops(self) -> dict[str, str]:
         return self.rest.headers(OPS)
+
+    def corrector(self, sub: str | None = "ani") -> dict[str, str]:
+        return self.rest.headers(ORDERS_CORRECT, sub=sub)
 
     def customer(self, sub: object = STRANGER) -> dict[str, str]:
         return self.rest.headers(ORDERS_READ, sub=str(sub))

@@ -77,7 +77,7 @@ async def test_what_is_absent_leaves_no_tombstone(orders: CassandraOrders, reade
     )
     reader.execute(
         "UPDATE order_status_history USING TIMESTAMP 1 SET previous_status='old', version=9, courier='old', "
-        "substatus='old', note='old', latitude=1, longitude=1, eta=1 "
+        "substatus='old', note='old', latitude=1, longitude=1, eta=1, corrects=1, operator='old' "
         "WHERE id_order=%s AND id_order_status_history=%s",
         key,
     )

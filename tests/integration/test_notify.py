@@ -85,6 +85,20 @@ def test_a_notification_is_an_event_of_its_user_with_the_trace_of_its_change(set
     }
 
 
+def test_an_end_that_was_none_is_taken_back_and_the_order_is_open_again(settings: Settings) -> None:
+    way = [("placed", None), ("delivered", None), ("in_transit", 2), ("delivered", None)]
+    changes = [change(status, n, note="x", corrects=corrects) for n, (status, corrects) in enumerate(way, 1)]
+    with Worker(settings) as worker:
+        send(settings, changes[:3])
+        wait_until_done(settings)
+        assert remembered(settings) == {"42": {"7": ["in_transit", 3, 3]}} == still_open(changes[:3])
+        send(settings, changes)
+        wait_until_done(settings)
+        assert worker.metric('lacak_notifications_total{status="in_transit"}') == 1
+    assert assert_each_announced(settings, changes) == 0
+    assert remembered(settings) == {}
+
+
 def test_changes_published_again_are_not_announced_again_while_the_order_is_open(settings: Settings) -> None:
     changes = [change(status, n, note="x") for n, status in enumerate(("placed", "picked_up", "out_for_delivery"), 1)]
     send(settings, changes)

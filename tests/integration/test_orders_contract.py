@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import stack
 from conftest import fresh_settings
-from order_examples import NOON, a_life, a_row, an_order, written
+from order_examples import NOON, a_life, a_row, an_order, corrected, written
 from streams.order import Applied, Late, Order, Position, Row, Update, fold, placed
 from streams.settings import Settings
 from tables.api_keys import new_key
@@ -61,6 +61,16 @@ async def test_an_order_comes_back_as_it_was_written(orders: Orders) -> None:
     assert await orders.order(order.id_order) == Current.of(order, rows)
 
 
+async def test_a_correction_comes_back_with_what_it_corrects_and_who_did_it(orders: Orders) -> None:
+    order = an_order()
+    rows = corrected(a_life(order))
+    await orders.write(written(order, rows[:-1]), NOW)
+    await orders.write(written(order, rows, 1), NOW)
+    assert await orders.load(order.id_order) == stored(order, rows)
+    assert (await orders.history(order.id_order, 1)).items == rows[-1:]
+    assert await orders.order(order.id_order) == Current.of(order, rows)
+
+
 async def test_what_may_be_absent_stays_absent(orders: Orders) -> None:
     order = an_order(produk_nama=None, promised_at=None)
     bare = a_row(2, "confirmed", 2, substatus=None, note=None, latitude=None, longitude=None, eta=None)
@@ -89,6 +99,8 @@ async def test_the_ends_of_every_range_are_kept(orders: Orders, big: bool) -> No
         2,
         occurred_at=2_177_452_799_999 if big else 946_684_800_000,
         courier="k" * 200 if big else "k",
+        corrects=number if big else 1,
+        operator="😀" * 64 if big else "a",
         substatus="",
         note="😀" * 500 if big else "",
         latitude=90.0 if big else -90.0,

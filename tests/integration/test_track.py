@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Message
+from confluent_kafka import Consumer, Message, TopicPartition
 
 import topics_reader
-from logs import T0, order_message, update_message
+from logs import T0, correction_message, order_message, update_message
 from processes import Process, until
+from streams import topics
 from streams.codec import Codec
 from streams.messages import header
 from streams.order import Row
@@ -24,7 +25,7 @@ from streams.trace import derived, trace_id
 from tables.cassandra_orders import CassandraOrders
 from tables.orders import StoredOrder, Waiting
 
-ORDER, UPDATE = Codec("OrderPlaced"), Codec("CourierStatusUpdate")
+ORDER, UPDATE, CHANGED = Codec("OrderPlaced"), Codec("CourierStatusUpdate"), Codec("OrderStatusChanged")
 
 
 def key(id_order: int) -> bytes:
@@ -259,6 +260,72 @@ def test_workers_come_and_go_under_load_and_every_change_is_there_in_order(setti
         until(lambda: len({(e["id_order"], e["version"]) for e in changes(settings)}) == 1800, 120)
     assert all([row.version for row in o.rows] == [1, 2, 3, 4, 5, 6] for o in stored(settings, *ids) if o)
     assert not dead_letters(settings)
+
+
+def test_an_operators_correction_travels_the_log_and_read_again_it_publishes_the_same(
+    settings: Settings, worker: Process
+) -> None:
+    topics_reader.write(settings, "orders", orders(4, 5))
+    until(lambda: len(changes(settings)) == 2)
+    trace = [("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]
+    said = [
+        update_message("delivered", 4),
+        update_message("out_for_delivery", 4, occurred_at=T0 + 9000),  # rejected now, and legal afterwards
+        correction_message("in_transit", 2, 4, occurred_at=T0 + 5000, operator="ani"),
+        correction_message("cancelled", 2, 4, occurred_at=T0 + 6000, event_id="too late", operator="budi"),
+        update_message("exception", 4, occurred_at=T0 + 7000),
+        update_message("cancelled", 5, occurred_at=T0 + 9000),
+        correction_message("placed", 2, 5, occurred_at=T0 + 1000),
+    ]
+    records = [(key(each["id_order"]), UPDATE.encode(each)) for each in said]
+    topics_reader.write(settings, "courier-status-updates", records, trace)
+    until(lambda: len(changes(settings)) == 7 and len(dead_letters(settings)) == 2)
+    topics_reader.write(settings, "courier-status-updates", records[1:2])  # as `lacak rejected replay` does
+    until(lambda: len(changes(settings)) == 8)
+    assert [(row.status, row.version, row.corrects, row.operator) for row in rows(settings, 4)] == [
+        ("placed", 1, None, None),
+        ("delivered", 2, None, None),
+        ("in_transit", 3, 2, "ani"),
+        ("exception", 4, None, None),
+        ("out_for_delivery", 5, None, None),
+    ]
+    assert [(row.status, row.occurred_at - T0) for row in rows(settings, 5)][1:] == [
+        ("cancelled", 9000),
+        ("placed", 9000),
+    ], "a correction turns no time back"
+    event = next(each for each in changes(settings) if (each["id_order"], each["version"]) == (4, 3))
+    assert (event["corrects"], event["previous_status"], event["note"]) == (2, "delivered", "salah pindai")
+    assert "operator" not in event
+    [line] = [each for each in worker.log.read_text().splitlines() if "corrected" in each and "id_order=4" in each]
+    assert {"version=3", "from=delivered", "to=in_transit", "operator=ani", "event_id=correction-2"} <= {*line.split()}
+    first = published(settings)
+    assert worker.stop() == 0
+    read_again(settings)
+    worker.start()
+    until(lambda: len(changes(settings)) == 16, what="all of it a second time")
+    assert published(settings) == {at: {only} for at, [only] in first.items()}, "to the byte"
+    assert {reason(record) for record in dead_letters(settings)} == {"illegal_transition"}
+    assert len(rows(settings, 4)) == 5
+
+
+def published(settings: Settings) -> dict[tuple[int, int], set[Any]]:
+    """All that was said of each version: key, value and headers."""
+    said: dict[tuple[int, int], set[Any]] = {}
+    for record in topics_reader.read(settings, "order-status-changed"):
+        event = CHANGED.decode(record.value())
+        whole = record.key(), record.value(), tuple(record.headers() or ())
+        said.setdefault((event["id_order"], event["version"]), set()).add(whole)
+    return said
+
+
+def read_again(settings: Settings) -> None:
+    """Takes the group of the stopped workers back to the beginning of both topics."""
+    group = {"group.id": settings.topic(topics.TRACK_GROUP), "enable.auto.commit": False}
+    consumer = Consumer({"bootstrap.servers": settings.kafka_bootstrap, **group})
+    names = map(settings.topic, (topics.ORDERS.name, topics.UPDATES.name))
+    beginning = [TopicPartition(name, number, 0) for name in names for number in range(settings.partitions)]
+    consumer.commit(offsets=beginning, asynchronous=False)
+    consumer.close()
 
 
 def test_sigterm_ends_a_worker_with_everything_done_committed(settings: Settings, worker: Process) -> None:

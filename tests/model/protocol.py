@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from agents.lane import Effects, Event, Lane
@@ -17,7 +18,7 @@ from agents.patience import PatientOrders
 from agents.publisher import Publisher
 from agents.records import Kind
 from agents.track import Tracker
-from logs import T0, Log, Worker, order_message, update_message
+from logs import T0, Log, Worker, correction_message, order_message, update_message
 from promises import Published, broken
 from streams.dead_letters import rejected_headers
 from streams.messages import Headers
@@ -192,8 +193,8 @@ def trace(number: int) -> Headers:
 
 
 def traffic(world: World) -> list[Callable[[], Any]]:
-    """What shops and couriers send: orders, perhaps twice or conflicting, and updates that may be early, late, doubled
-    or illegal."""
+    """What shops, couriers and operators send: orders, perhaps twice or conflicting, updates that may be early, late,
+    doubled or illegal, and corrections of what may be at another version."""
     luck, log = world.random, world.log
     sent: list[list[Callable[[], Any]]] = []
     for id_order in luck.sample([7, 8, 9], luck.choice([1, 1, 2])):
@@ -209,9 +210,9 @@ def traffic(world: World) -> list[Callable[[], Any]]:
         courier = [
             lambda i=id_order, n=number: log.append(
                 Kind.UPDATES,
-                update_message(
+                luck.choice([update_message, update_message, partial(correction_message, corrects=luck.randint(2, 4))])(
                     luck.choice(STATUSES),
-                    i,
+                    id_order=i,
                     event_id=luck.choice("abcdefg"),
                     occurred_at=T0 + 1000 * n + luck.choice([0, 0, 900, -2500, 60_000]),
                     eta=luck.choice([None, None, T0 + n]),

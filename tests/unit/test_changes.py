@@ -52,6 +52,7 @@ messages = st.builds(
     longitude=degrees,
     eta=st.none() | times,
     promised_at=st.none() | times,
+    corrects=st.none() | ints,
 )
 positions = st.builds(Position, st.text(max_size=30), st.integers(0, 10**6), st.integers(-1, 2**62))
 thoroughly = settings(deadline=None, max_examples=INPUTS)

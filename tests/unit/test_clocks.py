@@ -58,6 +58,12 @@ def test_clocks_ahead_and_behind_are_told_with_their_seconds_and_logged_once_a_m
     ]
 
 
+def test_what_is_heard_after_a_correction_tells_nothing_about_a_clock() -> None:
+    watch = Clocks()
+    watch.applied(an_update("replayed", T0), a_row(3, "in_transit", 3, occurred_at=T0 + 3_600_000, corrects=2))
+    assert told("replayed", "behind") == (0, None)
+
+
 def test_only_so_many_couriers_are_told_by_name() -> None:
     watch = Clocks()
     for n in range(COURIERS + 5):

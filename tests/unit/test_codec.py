@@ -31,6 +31,8 @@ UPDATE: Message = {
     "latitude": -6.2,
     "longitude": 106.8,
     "eta": None,
+    "corrects": None,
+    "operator": None,
 }
 
 
@@ -49,6 +51,13 @@ def test_the_official_avro_package_reads_what_we_write() -> None:
 def test_a_message_comes_back_as_it_was() -> None:
     one = Codec("CourierStatusUpdate")
     assert one.decode(one.encode(UPDATE)) == UPDATE
+
+
+def test_an_update_of_a_writer_that_knows_no_corrections_is_read_as_none() -> None:
+    _, before = codec.schema_text(2)
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(before)), {**UPDATE, "corrects": 3})
+    assert Codec("CourierStatusUpdate").decode(codec.header(2) + out.getvalue()) == UPDATE
 
 
 def test_bytes_after_the_record_are_refused() -> None:

@@ -42,6 +42,7 @@ steps = st.lists(
             "eta": st.none() | st.integers(T0, T0 + 5),
             "note": st.none() | st.just("titip"),
             "passes": st.integers(0, 9_000),
+            "corrects": st.none() | st.integers(1, 6),
         }
     ),
     max_size=25,
@@ -56,11 +57,17 @@ def test_the_checkers_fold_is_the_pipelines(log: list[dict[str, Any]], ahead: in
     ours, rows = Life.begin(said, placing), [rules.placed(theirs)]
     times = accumulate((step.pop("passes") for step in log), initial=T0)
     for offset, (step, at) in enumerate(zip(log, [*times][1:], strict=True)):
-        message = update("", 7, "", 0) | step
+        message = said_by(step)
         verdict = ours.judge(message, Record(3, offset, at, KEY, b""))
         rows, outcome = rules.fold(rows, messages.update_of(message, Position("u", 3, offset), at))
         assert verdict == getattr(outcome, "reason", type(outcome).__name__.lower())
     _same(ours, theirs, rows)
+
+
+def said_by(step: dict[str, Any]) -> dict[str, Any]:
+    """The update of a step: a courier's, or an operator's."""
+    who = {} if step["corrects"] is None else {"courier": "operator", "operator": "ani", "note": "keliru"}
+    return {**update("", 7, "", 0), **step, **who}
 
 
 def _same(ours: Life, theirs: rules.Order, rows: list[rules.Row]) -> None:
@@ -88,6 +95,7 @@ def test_the_thousandth_row_is_the_last() -> None:
 
 # -- what is valid
 
+CORRECTION = {"corrects": 3, "operator": "ani", "courier": "operator", "note": "keliru"}
 BAD: list[tuple[str, dict[str, Any]]] = [
     (ORDERS, {"jumlah": 0}),
     (ORDERS, {"harga": -1}),
@@ -123,6 +131,17 @@ BAD: list[tuple[str, dict[str, Any]]] = [
     (UPDATES, {"latitude": 1.0}),
     (UPDATES, {"longitude": 1.0}),
     (UPDATES, {"eta": 0}),
+    (UPDATES, {"corrects": 3}),
+    (UPDATES, {"operator": "ani"}),
+    (UPDATES, CORRECTION),
+    (UPDATES, CORRECTION | {"courier": "jne"}),
+    (UPDATES, CORRECTION | {"note": None}),
+    (UPDATES, CORRECTION | {"note": ""}),
+    (UPDATES, CORRECTION | {"corrects": 0}),
+    (UPDATES, CORRECTION | {"corrects": 2**31 - 1}),
+    (UPDATES, CORRECTION | {"operator": ""}),
+    (UPDATES, CORRECTION | {"operator": "a" * 64}),
+    (UPDATES, CORRECTION | {"operator": "a" * 65}),
 ]
 GOOD = {ORDERS: order(7, ANI), UPDATES: update("e1", 7, "picked_up", 1, latitude=-6.2, longitude=106.8, note="titip")}
 NAMES = {ORDERS: "OrderPlaced", UPDATES: "CourierStatusUpdate"}
@@ -287,7 +306,7 @@ def test_the_rejected_the_late_and_the_duplicates_change_nothing(log: list[dict[
     life, again = (Life.begin(order(7, ANI), Record(0, 0, T0, KEY, b"")) for _ in range(2))
     kept = []
     for offset, step in enumerate(log):
-        message = update("", 7, "", 0) | {name: value for name, value in step.items() if name != "passes"}
+        message = said_by({name: value for name, value in step.items() if name != "passes"})
         record = Record(0, offset, T0 + later * 1000 + offset, KEY, b"")
         if life.judge(message, record) == "applied":
             kept.append((message, record))

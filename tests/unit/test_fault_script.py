@@ -70,17 +70,31 @@ def test_about_a_tenth_is_what_couriers_get_wrong() -> None:
     whats = Counter(one.what.partition(",")[0] for one in some())
     wrong = sum(count for what, count in whats.items() if what not in ("step", "order"))
     assert 0.07 < wrong / whats.total() < 0.14
-    kinds = ["duplicate", "late", "illegal", "garbage", "misrouted", "early", "stray"]
+    kinds = [
+        "duplicate",
+        "late",
+        "illegal",
+        "garbage",
+        "misrouted",
+        "early",
+        "stray",
+        "correct",
+        "duplicate correction",
+    ]
     assert not {*kinds, "order again", "order conflict"} - set(whats)
 
 
 def test_the_steps_of_an_order_are_legal_when_they_are_read_as_they_were_sent() -> None:
     status: dict[int, str] = {}
     for one in some():
-        if one.topic == UPDATES and one.what in ("step", "early", "stray", "misrouted"):
+        what = one.what.partition(",")[0]
+        if one.topic == UPDATES and what in ("step", "early", "stray", "misrouted"):
             before, now = status.get(one.id_order, "placed"), str(message(one)["status"])
             assert now in TRANSITIONS[before] or now == before in TERMINAL
             status[one.id_order] = now
+        elif what == "correct":
+            assert status[one.id_order] in TERMINAL
+            status[one.id_order] = str(message(one)["status"])
     assert set(status.values()) >= TERMINAL
 
 
@@ -92,9 +106,32 @@ def test_an_illegal_one_is_illegal_after_the_step_before_it() -> None:
         if one.what == "illegal":
             illegal += 1
             assert now not in TRANSITIONS[status[one.id_order]]
-        elif now and not one.what.startswith(("late", "duplicate", "illegal")):
+        elif now and not one.what.startswith(
+            ("late", "duplicate", "illegal", "duplicate correction", "correct too late")
+        ):
             status[one.id_order] = now
     assert illegal
+
+
+def test_an_operator_corrects_about_every_fiftieth_end_by_its_version_and_some_are_too_late() -> None:
+    many = list(islice(inputs(rest_share=0), 12_000))
+    versions, ends = Counter[int](), 0
+    seen = Counter[str]()
+    for one in many:
+        what = one.what.partition(",")[0]
+        if one.topic == ORDERS or what in ("garbage", "late", "illegal", "duplicate"):
+            continue
+        said = message(one)
+        seen[what] += 1
+        if "correct" in what:
+            now = versions[one.id_order] + 1
+            assert (
+                said["corrects"] == {"correct": now, "duplicate correction": now - 1, "correct too late": now - 1}[what]
+            )
+            check_update(said)
+        versions[one.id_order] += what not in ("duplicate correction", "correct too late")
+        ends += what == "step" and said["status"] in TERMINAL
+    assert 0.01 < seen["correct"] / ends < 0.04 and seen["duplicate correction"] and seen["correct too late"]
 
 
 def test_whatever_is_called_garbage_is_bad_and_nothing_else_is() -> None:

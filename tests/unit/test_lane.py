@@ -3,13 +3,15 @@
 Each of them fails when its rule is taken out; the rules came from a model of the protocol.
 """
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.lane import Effects
 from agents.records import Kind
-from logs import T0, Log, Worker, order_message, update_message
+from logs import T0, Log, Worker, correction_message, order_message, update_message
 from streams import topics
 from streams.order import Reason, Row
 from tables.memory_orders import MemoryOrders
@@ -186,6 +188,65 @@ async def test_beyond_a_thousand_waiting_updates_an_unknown_order_is_rejected() 
     again = Worker(log, store)
     await again.read(Kind.UPDATES)
     assert again.done == worker.done, "and read again, just the same ones"
+
+
+async def test_an_operator_takes_a_terminal_status_back_and_the_courier_goes_on() -> None:
+    log = Log()
+    store = memory(log)
+    log.order()
+    log.update("delivered")
+    log.append(Kind.UPDATES, correction_message("in_transit", 1))
+    log.append(Kind.UPDATES, correction_message("in_transit", 2, event_id="second"))
+    log.append(Kind.UPDATES, correction_message("exception", 2, event_id="third"))
+    log.update("out_for_delivery", occurred_at=T0 + 9000)
+    worker = Worker(log, store)
+    await worker.read(Kind.ORDERS)
+    await worker.read(Kind.UPDATES)
+    assert [(row.status, row.corrects, row.operator) for row in await rows(store)] == [
+        ("placed", None, None),
+        ("delivered", None, None),
+        ("in_transit", 2, "ani"),
+        ("out_for_delivery", None, None),
+    ]
+    assert versions(worker) == [1, 2, 3, 4] and reasons(worker) == [Reason.ILLEGAL_TRANSITION] * 2
+    again = Worker(log, store, orders=1)
+    await again.read(Kind.UPDATES)
+    assert again.done[0].events == worker.done[1].events, "and read again, it says the same"
+
+
+async def test_a_correction_that_waited_for_its_order_finds_nothing_to_correct() -> None:
+    log = Log()
+    store = memory(log)
+    log.append(Kind.UPDATES, correction_message("in_transit", 1))
+    log.order()
+    worker = Worker(log, store)
+    await worker.read(Kind.UPDATES)
+    await worker.read(Kind.ORDERS)
+    assert reasons(worker) == [Reason.ILLEGAL_TRANSITION] and versions(worker) == [1]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"operator": None},
+        {"corrects": None},
+        {"corrects": 0},
+        {"corrects": -1},
+        {"operator": ""},
+        {"operator": "x" * 65},
+        {"note": None},
+        {"note": ""},
+        {"note": "x" * 501},
+        {"courier": "jne"},
+        {"courier": "shop"},
+    ],
+)
+async def test_a_correction_that_does_not_say_what_who_and_why_is_invalid(bad: dict[str, Any]) -> None:
+    log = Log()
+    log.append(Kind.UPDATES, correction_message("in_transit", 2) | bad)
+    worker = Worker(log, memory(log))
+    await worker.read(Kind.UPDATES)
+    assert reasons(worker) == [Reason.INVALID_FIELD]
 
 
 async def test_the_same_order_again_is_a_duplicate_and_another_under_its_id_conflicts() -> None:

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.notices import WORDS, decide, is_plausible, notification
+from agents.notices import QUIET, WORDS, decide, is_plausible, notification
 from changes import NEWS, T0, change, lives, news
 from streams.codec import Codec
 from streams.messages import Message
-from streams.order import STATUSES
+from streams.order import OPERATOR, STATUSES
 from tables.users import UserOrders
 
 KEEP_MS = 90 * 24 * 60 * 60 * 1000
@@ -57,6 +57,40 @@ def test_it_names_the_product_and_the_courier() -> None:
     assert said["body_en"] == (
         'JNE is bringing your parcel "Sepatu Lari" to your address. Please make sure someone is there to receive it.'
     )
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_correction_is_always_told_whatever_the_status_is_now(status: str) -> None:
+    said = told(change(status, corrects=5, courier=OPERATOR, note="Salah pindai"))
+    assert (
+        said["title"] == "Status pesananmu dikoreksi" and said["title_en"] == "Your order's status has been corrected"
+    )
+    assert said["body"].startswith("Status sebelumnya keliru dan sudah dikoreksi. ")
+    assert said["body_en"].startswith("The status before was wrong, and has been corrected. ")
+    for body, why in ((said["body"], "Alasan: Salah pindai"), (said["body_en"], "Reason: Salah pindai")):
+        assert body.endswith(why) and '"Sepatu Lari"' in body
+        assert "operator" not in body.lower() and not set("{}") & set(body)
+
+
+def test_a_correction_says_what_is_true_now_in_the_usual_words() -> None:
+    assert told(change("out_for_delivery", corrects=5, courier=OPERATOR))["body"] == (
+        "Status sebelumnya keliru dan sudah dikoreksi. "
+        'Paket "Sepatu Lari" sedang diantar kurir ke alamatmu. Pastikan ada yang menerima, ya.'
+    )
+    assert told(change("in_transit", corrects=5, courier=OPERATOR))["body_en"] == (
+        'The status before was wrong, and has been corrected. Your parcel "Sepatu Lari" is still on its way.'
+    )
+    assert notification(change("unknown", corrects=5)) is None, "a status of a newer release"
+
+
+def test_a_finished_order_that_is_corrected_is_open_again() -> None:
+    orders, *_ = decide({}, change("in_transit", 2), KEEP_MS)
+    orders, *_ = decide(orders, change("delivered", 3), KEEP_MS)
+    assert orders == {}
+    corrected = decide(orders, change("in_transit", 4, corrects=3), KEEP_MS)
+    assert corrected.orders[7][:3] == ("in_transit", 4, 4)
+    assert decide(corrected.orders, change("delivered", 3), KEEP_MS).skipped == "seen"
+    assert decide(corrected.orders, change("delivered", 5), KEEP_MS).notification is not None
 
 
 def test_without_a_product_name_it_names_the_order() -> None:
@@ -151,4 +185,4 @@ def test_numbers_that_our_worker_never_writes_are_not_plausible(fields: dict[str
 
 
 def test_every_status_with_words_exists() -> None:
-    assert set(WORDS) <= set(STATUSES)
+    assert set(WORDS) | set(QUIET) == set(STATUSES) and not set(WORDS) & set(QUIET)

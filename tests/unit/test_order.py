@@ -1,6 +1,7 @@
 """The lifecycle: one pure fold, the same whatever is repeated, interleaved, split, or read first."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import order as life
-from streams.order import Applied, Duplicate, Late, Order, Position, Reason, Rejected, Row, Update
+from streams.order import OPERATOR, Applied, Duplicate, Late, Order, Position, Reason, Rejected, Row, Update
 
 T0 = 1_700_000_000_000
 ORDER = Order(7, 42, 5, 10_000, 2, 20_000, "IDR", T0, None, None, Position("o", 0, 0), T0)
@@ -31,6 +32,11 @@ def update(offset: int, status: str, at: int = 0, **changes: object) -> Update:
         recorded_at=T0 + 86_400_000,
     )
     return replace(basis, **changes)  # type: ignore[arg-type]
+
+
+def correction(offset: int, status: str, corrects: int, at: int = 0, **changes: object) -> Update:
+    """What an operator sends."""
+    return update(offset, status, at, corrects=corrects, operator="ani", courier=OPERATOR, note="keliru", **changes)
 
 
 def fold(*updates: Update) -> tuple[list[Row], list[life.Outcome]]:
@@ -131,15 +137,104 @@ def test_a_position_of_another_incarnation_or_partition_counts_as_earlier() -> N
     assert not Position("b", 3, 5).before(here) and not Position("b", 3, 6).before(here)
 
 
+@pytest.mark.parametrize("end", sorted(life.TERMINAL))
+@pytest.mark.parametrize("then", life.STATUSES)
+def test_an_operator_corrects_a_terminal_status_to_any_other(end: str, then: str) -> None:
+    rows, (*_, outcome) = fold(update(1, "exception", 1), update(2, end, 2), correction(3, then, 3, 3))
+    if then == end:
+        assert outcome == Rejected(Reason.ILLEGAL_TRANSITION, f"the order is {end} already")
+        return
+    assert outcome == Applied(rows[3]) and life.current(rows) == rows[3]
+    assert (rows[3].version, rows[3].status, rows[3].previous_status) == (4, then, end)
+    assert (rows[3].corrects, rows[3].operator, rows[3].courier, rows[3].note) == (3, "ani", OPERATOR, "keliru")
+
+
+@pytest.mark.parametrize(
+    ("status", "corrects", "why"),
+    [
+        ("delivered", 3, "corrects version 3, and the order is at 2"),
+        ("delivered", 1, "corrects version 1, and the order is at 2"),
+        *((status, 2, f"{status} is not terminal") for status in ("confirmed", "in_transit", "exception", "lost")),
+    ],
+)
+def test_a_correction_names_the_current_version_and_that_is_terminal(status: str, corrects: int, why: str) -> None:
+    rows, (*_, outcome) = fold(update(1, status, 1), correction(2, "placed", corrects, 2))
+    assert outcome == Rejected(Reason.ILLEGAL_TRANSITION, why) and len(rows) == 2
+
+
+def test_of_two_corrections_of_one_version_the_second_is_refused() -> None:
+    done = update(1, "delivered", 1)
+    _, (*_, second) = fold(done, correction(2, "in_transit", 2, 5), correction(3, "exception", 2, 6))
+    assert second == Rejected(Reason.ILLEGAL_TRANSITION, "corrects version 2, and the order is at 3")
+    _, (*_, repeated) = fold(done, correction(2, "in_transit", 2, 5), correction(3, "exception", 2, 6, event_id="e2"))
+    assert repeated == Duplicate()
+
+
+def test_a_mistaken_correction_is_corrected_by_its_own_version() -> None:
+    way = [update(1, "delivered", 1), correction(2, "cancelled", 2, 2), correction(3, "delivered", 3, 3)]
+    rows, _ = fold(*way)
+    assert [row.status for row in rows] == ["placed", "delivered", "cancelled", "delivered"]
+
+
+@pytest.mark.parametrize(("at", "recorded", "taken"), [(5, 99, 10), (15, 99, 15), (500, 99, 99), (500, 5, 10)])
+def test_a_correction_is_never_late_nor_turns_time_back_nor_is_of_the_future(
+    at: int, recorded: int, taken: int
+) -> None:
+    mended = correction(2, "in_transit", 2, at, recorded_at=T0 + recorded * 1000)
+    rows, (_, outcome) = fold(update(1, "delivered", 10), mended)
+    assert isinstance(outcome, Applied) and outcome.row.occurred_at == T0 + taken * 1000
+    assert life.status_at(rows) == T0 + taken * 1000
+
+
+def test_after_a_correction_the_couriers_go_on_from_there() -> None:
+    rows, outcomes = fold(
+        update(1, "delivered", 1),
+        update(2, "out_for_delivery", 20),
+        correction(3, "in_transit", 2, 10),
+        update(4, "out_for_delivery", 20),
+        update(5, "delivered", 30),
+    )
+    assert isinstance(outcomes[1], Rejected)
+    assert [row.status for row in rows] == ["placed", "delivered", "in_transit", "out_for_delivery", "delivered"]
+
+
+def test_what_was_scanned_before_the_correction_counts_where_it_is_progress_and_is_else_of_the_past() -> None:
+    before = [update(1, "delivered", 1), correction(2, "in_transit", 2, 100)]
+    _, (*_, attempt, further) = fold(*before, update(3, "exception", 50), update(4, "out_for_delivery", 60))
+    assert isinstance(attempt, Late) and isinstance(further, Applied)
+
+
+def test_an_operator_is_heard_where_an_order_names_its_couriers_and_a_full_history_takes_no_correction() -> None:
+    rows, _ = fold(update(1, "delivered", 1))
+    assert isinstance(life.judge(rows, correction(2, "lost", 2, 2), ("jne",)), Applied)
+    stranger = update(2, "lost", 2, courier=OPERATOR)
+    assert life.judge(rows, stranger, ("jne",))[0] == Reason.WRONG_COURIER, "the name alone is none"
+    late = [update(n, "in_transit", -n) for n in range(2, life.MAX_ROWS)]
+    full, (*_, outcome) = fold(update(1, "delivered", 1), *late, correction(5000, "lost", 2, 2))
+    assert len(full) == life.MAX_ROWS
+    assert isinstance(outcome, Rejected) and outcome.reason == Reason.TOO_MANY_UPDATES
+
+
+def test_a_correction_keeps_the_latest_known_eta() -> None:
+    rows, _ = fold(update(1, "delivered", 1, eta=T0), correction(2, "in_transit", 2, 2))
+    assert rows[2].eta == T0
+
+
 logs = st.lists(
     st.tuples(
-        st.sampled_from(life.STATUSES), st.integers(-50, 50), st.integers(0, 8), st.one_of(st.none(), st.integers(1, 9))
+        st.sampled_from(life.STATUSES),
+        st.integers(-50, 50),
+        st.integers(0, 8),
+        st.one_of(st.none(), st.integers(1, 9)),
+        st.one_of(st.none(), st.integers(1, 6)),
     ),
     max_size=25,
 ).map(
     lambda items: [
-        update(i, status, at, event_id=f"e{event}", eta=eta, recorded_at=T0 + 20_000)
-        for i, (status, at, event, eta) in enumerate(items)
+        (update if corrects is None else partial(correction, corrects=corrects))(
+            i, status, at=at, event_id=f"e{event}", eta=eta, recorded_at=T0 + 20_000
+        )
+        for i, (status, at, event, eta, corrects) in enumerate(items)
     ]
 )
 
@@ -149,9 +244,21 @@ def test_versions_have_no_gap_and_every_step_is_an_edge(log: list[Update]) -> No
     rows, _ = fold(*log)
     applied = [row for row in rows if row.applied]
     assert [row.version for row in applied] == list(range(1, len(applied) + 1))
-    assert all(b.status in life.TRANSITIONS[a.status] for a, b in pairwise(applied))
+    for a, b in pairwise(applied):
+        led = life.TRANSITIONS if b.corrects is None else life.CORRECTIONS
+        assert b.status in led[a.status] and b.corrects in (None, a.version)
     assert [row.number for row in rows] == list(range(1, len(rows) + 1))
     assert len({row.event_id for row in rows}) == len(rows)
+
+
+@given(logs)
+def test_only_a_correction_leaves_a_terminal_status(log: list[Update]) -> None:
+    rows, _ = fold(*log)
+    after_end = [b for a, b in pairwise(row for row in rows if row.applied) if a.status in life.TERMINAL]
+    assert all(row.operator == "ani" for row in after_end)
+    by_couriers = [each for each in log if each.corrects is None]
+    applied = [row for row in fold(*by_couriers)[0] if row.applied]
+    assert not any(row.status in life.TERMINAL for row in applied[:-1])
 
 
 @given(logs, st.data())

@@ -40,7 +40,7 @@ function place(produk_nama, harga, jumlah, path, more = {}) {
 
 function update(
   order,
-  { status, at = Date.now(), note = null, place: [latitude, longitude] = [null, null], eta = null, applied = true },
+  { status, at = Date.now(), note = null, place: [latitude, longitude] = [null, null], eta = null, applied = true, corrects = null },
 ) {
   const rows = histories.get(order.id_order);
   const before = rows.find((row) => row.applied);
@@ -54,7 +54,8 @@ function update(
     applied,
     occurred_at: time(at),
     recorded_at: time(at + 800),
-    courier: rows.length ? "jne" : null,
+    courier: corrects ? "operator" : rows.length ? "jne" : null,
+    corrects,
     substatus: null,
     note,
     latitude,
@@ -105,6 +106,10 @@ place("Sambal Roa, isi 6", 96_000, 1, [
   ...moves("out_for_delivery"),
   { status: "delivered", note: "Diterima oleh satpam" },
 ]);
+place("Gula aren cair", 27_000, 2, [
+  ...moves("placed", "picked_up", "delivered"),
+  { status: "out_for_delivery", corrects: 3, note: "Kurir salah memindai paket lain" },
+]);
 place("Teh melati 250 g", 38_000, 4, moves("placed", "confirmed", "cancelled"));
 place("Lampu meja rotan", 310_000, 1, moves("placed", "picked_up", "in_transit", "exception", "returned"));
 
@@ -133,6 +138,7 @@ const now = ([latest, ...rest]) => {
     note,
     latitude,
     longitude,
+    corrects,
     ...order
   } = row;
   return { ...order, status_at: occurred_at };

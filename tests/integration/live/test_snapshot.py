@@ -29,6 +29,17 @@ def ended(order: Order, hours_ago: float, status: str = "delivered") -> Any:
     return written(order, [placed(order), row], lists=True)
 
 
+def mended(order: Order, hours_ago: float) -> Any:
+    """Ended so long ago, and taken back by an operator since then."""
+    first, last = (int(time.time() * 1000 - hours * 3_600_000) for hours in (hours_ago, hours_ago / 2))
+    rows = [
+        placed(order),
+        a_row(2, "delivered", 2, previous_status="placed", occurred_at=first, recorded_at=first),
+        a_row(3, "in_transit", 3, previous_status="delivered", occurred_at=last, recorded_at=last, corrects=2),
+    ]
+    return written(order, rows, lists=True)
+
+
 def is_open(order: Order) -> Any:
     return written(order, [placed(order)], lists=True)
 
@@ -56,6 +67,19 @@ async def test_it_shows_open_orders_and_those_that_ended_in_24_hours(transport: 
     assert shown[0]["placed_at"].endswith("Z") and isinstance(shown[0]["id_order"], str)
     narrowed = await snapshot(gateway, user, transport, new.id_order, another.id_order, long_ago.id_order, 12345)
     assert ids(narrowed) == [new.id_order]
+
+
+@transports
+async def test_an_order_whose_end_was_taken_back_is_there_again_and_its_change_says_so(
+    transport: str, gateway: Rest, user: int
+) -> None:
+    order = an_order_of(user, days_ago=5)
+    await store(gateway.settings, mended(order, hours_ago=60))
+    async with TRANSPORTS[transport](gateway, headers=bearer(gateway.settings, user)) as client:
+        [shown] = (await client.next("snapshot"))["orders"]
+        assert (shown["status"], shown["version"]) == ("in_transit", 3)
+        publish(gateway.settings, *journey(user, order.id_order, [4], corrects=3), *journey(user, order.id_order, [5]))
+        assert [(await client.next("change"))["order"]["corrects"] for _ in range(2)] == [3, None]
 
 
 @pytest.mark.parametrize("portable", [False], indirect=True, ids=["direct"])  # the transport has no part in it

@@ -132,7 +132,7 @@ def test_whoever_has_the_link_sees_where_the_order_is_and_nothing_else(rest: Res
         ("confirmed", 2),
         ("placed", 1),
     ]
-    assert all(set(row) == {"status", "occurred_at", "version"} for row in history)
+    assert all(set(row) == {"status", "occurred_at", "version", "corrects"} for row in history)
 
 
 def test_only_who_sees_the_order_can_share_it(rest: Rest, id_order: str) -> None:

@@ -133,6 +133,7 @@ def test_the_history_has_every_row_newest_first_and_says_which_were_late(api: Re
         "latitude": -6.2,
         "longitude": 106.8,
         "eta": rfc3339(NOON + DAY_MS),
+        "corrects": None,
     }
     assert rows[1]["substatus"] == "hub"
 

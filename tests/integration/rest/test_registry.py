@@ -26,7 +26,7 @@ UPDATE: dict[str, Any] = {
     "status": "picked_up",
     "occurred_at": 1_760_000_000_000,
     "courier": "jne",
-    **dict.fromkeys(("substatus", "note", "latitude", "longitude", "eta")),
+    **dict.fromkeys(("substatus", "note", "latitude", "longitude", "eta", "corrects", "operator")),
 }
 
 
