@@ -8,7 +8,22 @@ import sys
 
 import typer
 
-from cli import carriers, grants, keys, load, migrate, rebuild, rejected, serve, simulate, token, topics, waiting, watch
+from cli import (
+    capacity,
+    carriers,
+    grants,
+    keys,
+    load,
+    migrate,
+    rebuild,
+    rejected,
+    serve,
+    simulate,
+    token,
+    topics,
+    waiting,
+    watch,
+)
 from cli.edge import STOPPED, Failed
 
 app = typer.Typer(
@@ -34,6 +49,7 @@ app.command(rich_help_panel="Operate", no_args_is_help=True)(rebuild.rebuild)
 app.command(rich_help_panel="Operate")(migrate.migrate)
 app.command(rich_help_panel="Operate")(topics.topics)
 app.add_typer(grants.app, name="grants", rich_help_panel="Operate")
+app.command(rich_help_panel="Operate")(capacity.capacity)
 app.command(rich_help_panel="Operate", no_args_is_help=True)(serve.serve)
 
 
