@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from capacity.plan import Plan, Step
     from capacity.prices import Prices
 
+WIDE = 200  # columns, where there is no terminal that has its own
 Explain = Annotated[bool, typer.Option("--explain", help="Show the arithmetic, and where each figure was measured.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object, for programs.")]
 PriceFile = Annotated[Path | None, typer.Option(help="A price list of your own: copy capacity/prices.toml.")]
@@ -53,16 +54,20 @@ capacity.__signature__ = inspect.Signature([*_OWN, *map(_option, Inputs.model_fi
 def _plan(asked: dict[str, Any], prices: "Prices") -> "Plan":
     from pydantic import ValidationError
 
-    from capacity import figures
     from capacity.plan import Impossible, plan
 
-    measured = {name: figure.value for name, figure in figures.read().items()}
     try:
-        return plan(Inputs(**asked), measured, prices.by_name)
+        return plan(Inputs(**asked), _measured(), prices.by_name)
     except ValidationError as error:
         raise Failed("; ".join(_words(each) for each in error.errors()), 2) from error
     except Impossible as error:
         raise Failed(str(error), 2) from error
+
+
+def _measured() -> dict[str, float]:
+    from capacity import figures
+
+    return {name: figure.value for name, figure in figures.read().items()}
 
 
 def _words(error: Any) -> str:
@@ -103,7 +108,10 @@ def _print_table(made: "Plan", prices: "Prices") -> None:
         table.add_row(f"[bold]{title}")
         for step in steps:
             table.add_row(f"  {step.rule.name}", _amount(step, prices), f"[dim]{step.rule.why}")
-    Console(file=sys.stdout, width=None if sys.stdout.isatty() else 200).print(table)
+    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    with console.capture() as lines:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in lines.get().splitlines()))
 
 
 def _print_arithmetic(made: "Plan", prices: "Prices") -> None:
@@ -124,6 +132,13 @@ def _print_arithmetic(made: "Plan", prices: "Prices") -> None:
 def _print_json(made: "Plan", prices: "Prices") -> None:
     import orjson
 
-    steps = {name: {"value": step.value, "unit": step.rule.unit} for name, step in made.steps.items()}
-    whole = {"inputs": made.inputs.model_dump(), "currency": prices.currency, "replicas": made.replicas, "plan": steps}
+    from capacity.size import size
+
+    whole = {
+        "inputs": made.inputs.model_dump(),
+        "replicas": made.replicas,
+        "size": size(made.inputs, _measured(), prices.by_name),
+        "currency": prices.currency,
+        "plan": {name: {"value": step.value, "unit": step.rule.unit} for name, step in made.steps.items()},
+    }
     print(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode())

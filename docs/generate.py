@@ -1,11 +1,16 @@
 """Writes the pages that are made from code: `python docs/generate.py` (tests fail when a page is older than its code)."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from api.asyncapi import document
+from cli.main import app
 from streams.order import STATUSES, TERMINAL, TRANSITIONS, WAY
 from streams.settings import Settings
 from tables.access import GROUPS, SERVICES, TABLES, TOPICS, Operations, Service
@@ -122,7 +127,20 @@ def asyncapi() -> str:
     return json.dumps(document(), indent=2) + "\n"
 
 
-PAGES = {"lifecycle.md": lifecycle, "settings.md": settings, "access.md": access, "asyncapi.json": asyncapi}
+def capacity() -> str:
+    """The page as it is, with what `lacak capacity` prints now in the blocks that quote it."""
+    page = (DOCS / "operations" / "capacity.md").read_text()
+    quoted = re.compile(r"^(\$ lacak (capacity.*)\n)(?:.*\n)*?(?=```)", re.MULTILINE)
+    return quoted.sub(lambda found: found[1] + CliRunner().invoke(app, shlex.split(found[2])).stdout, page)
+
+
+PAGES = {
+    "lifecycle.md": lifecycle,
+    "settings.md": settings,
+    "access.md": access,
+    "asyncapi.json": asyncapi,
+    "operations/capacity.md": capacity,
+}
 
 if __name__ == "__main__":
     for name, page in PAGES.items():

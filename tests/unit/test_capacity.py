@@ -12,6 +12,7 @@ from capacity import figures, formula, prices
 from capacity.inputs import Inputs
 from capacity.plan import Impossible, Plan, plan
 from capacity.rules import RULES
+from capacity.size import size
 
 MEASURED = {name: figure.value for name, figure in figures.read().items()}
 PRICES = prices.read().by_name
@@ -105,6 +106,20 @@ def test_the_arithmetic_is_what_it_is_by_hand() -> None:
     found = plan(Inputs(**ASKED), ROUND, PRICES)
     assert {name: found[name] for name in BY_HAND} == pytest.approx(BY_HAND)
     assert found.replicas == {"track": 6, "notify": 3, "api": 12, "gateway": 36}
+
+
+def test_a_deployment_is_given_what_is_needed_at_least_and_at_most() -> None:
+    assert size(Inputs(**ASKED), ROUND, PRICES) == {
+        "partitions": 48,
+        "track": {"at_least": 3, "at_most": 48},
+        "notify": {"at_least": 3, "at_most": 48},
+        "api": {"at_least": 3, "at_most": 12},
+        "gateway": {"at_least": 9, "at_most": 36},  # 48,000 connections: 5 full ones in two zones
+        "brokers": 3,
+        "broker_disk": "800Gi",  # 4.75 MB/s at the peak, 0.95 on average, for 7 days, 3 replicas, on 0.7 of 3 disks
+        "cassandra_nodes": 3,
+        "cassandra_disk": "1450Gi",  # 2.12 TiB on half of 3 disks
+    }
 
 
 def test_ten_million_orders_a_day_are_the_rates_of_the_design() -> None:
