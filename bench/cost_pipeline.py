@@ -34,9 +34,9 @@ TOPICS = {
     "notification": "user-notifications",
 }
 IDLE_SECONDS = 10
-READS = 1500
+READS = 1000
 BATCHES, BATCH, BATCH_RATE = 30, 100, 3
-FLOOD, FLOOD_RATE, FLOOD_STEP = 15_000, 1500, 50
+FLOOD, FLOOD_RATE, FLOOD_STEP = 10_000, 1000, 50
 READERS = 4  # besides the gateway
 CURSOR = Position("Xk3d0gq7QPeE0pZ1pVnJ6w", 7, 123_456)
 
@@ -195,7 +195,9 @@ def _flooded(system: System, idle: Mapping[str, float]) -> dict[str, float]:
     meter, start = Meter(system, idle), time.monotonic()
     for at in range(0, FLOOD, FLOOD_STEP):
         time.sleep(max(0.0, start + at / FLOOD_RATE - time.monotonic()))
-        made = (record(change("in_transit", 3, n, n % 9973, note="Tiba di hub")) for n in range(at, at + FLOOD_STEP))
+        made = (
+            record(change("in_transit", 3, 1 + n, n % 9973, note="Tiba di hub")) for n in range(at, at + FLOOD_STEP)
+        )
         topics_reader.write(system.settings, TOPICS["changed"], made)
     system.until_done()
     return meter.us(FLOOD)
