@@ -73,7 +73,7 @@ def test_what_cannot_be_is_one_line(words: list[str], why: str) -> None:
 def test_own_prices_are_taken_and_must_be_whole(tmp_path: Path) -> None:
     own = tmp_path / "prices.toml"
     own.write_text(
-        prices.FILE.read_text().replace('"USD"', '"IDR"').replace("broker_hour = 0.2016", "broker_hour = 3000")
+        prices.FILE.read_text().replace('"USD"', '"IDR"').replace("broker_hour = 0.22723", "broker_hour = 3000")
     )
     told = json.loads(called("--json", "--prices", str(own)))
     assert told["currency"] == "IDR"
@@ -81,7 +81,7 @@ def test_own_prices_are_taken_and_must_be_whole(tmp_path: Path) -> None:
     for bad, why in (
         (prices.FILE.read_text().replace("broker_hour", "broker_our"), "has no broker_hour"),
         (prices.FILE.read_text() + "\nbeer = 2\n", "nobody knows beer"),
-        (prices.FILE.read_text().replace("broker_hour = 0.2016", 'broker_hour = "much"'), "not above 0: broker_hour"),
+        (prices.FILE.read_text().replace("broker_hour = 0.22723", 'broker_hour = "much"'), "not above 0: broker_hour"),
     ):
         own.write_text(bad)
         with pytest.raises(Failed, match=why):
