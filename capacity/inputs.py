@@ -5,7 +5,6 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from streams.settings import Settings
-from streams.topics import CHANGED, DAY_MS
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -39,7 +38,7 @@ class Inputs(BaseModel):
     growth: float = Field(4, ge=1, description="the partitions last until the load is so many times this one")
 
     retention_days: float = Field(_default("retention_days"), gt=0, description="an order's rows are kept")
-    topic_days: float = Field(CHANGED.retention_ms / DAY_MS, gt=0, description="records are kept")
+    topic_days: float = Field(7, gt=0, description="records are kept")
     connections_per_gateway: int = Field(_default("max_connections"), ge=1, description="LACAK_MAX_CONNECTIONS")
     ring_bytes: int = Field(_default("ring_bytes"), ge=1, description="LACAK_RING_BYTES")
     heartbeat: int = Field(_default("heartbeat"), ge=1, description="LACAK_HEARTBEAT")

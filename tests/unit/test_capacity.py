@@ -13,6 +13,7 @@ from capacity.inputs import Inputs
 from capacity.plan import Impossible, Plan, plan
 from capacity.rules import RULES
 from capacity.size import size
+from streams import topics
 
 MEASURED = {name: figure.value for name, figure in figures.read().items()}
 PRICES = prices.read().by_name
@@ -207,6 +208,11 @@ def test_each_number_is_made_of_what_is_known_before_it_and_nothing_is_there_in_
         known.add(rule.name)
         used |= uses
     assert given_ - used == set()
+
+
+def test_topics_are_kept_as_long_as_they_are_made_for() -> None:
+    kept = [topic.retention_ms for topic in topics.ALL if topic is not topics.REJECTED]
+    assert set(kept) == {Inputs().topic_days * topics.DAY_MS}
 
 
 def test_the_ring_is_counted_as_the_gateway_counts_it() -> None:
