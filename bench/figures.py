@@ -11,6 +11,7 @@ import argparse
 import datetime
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
@@ -25,8 +26,6 @@ import stack
 from capacity.figures import FILE, Figure, read, write
 from deploy.local.config import BOTH_COMPILERS
 
-COMMAND = "python bench/figures.py"
-
 
 def measure(own: stack.Servers, folder: Path, asked: argparse.Namespace) -> list[dict[str, float]]:
     """The figures of each round."""
@@ -35,6 +34,7 @@ def measure(own: stack.Servers, folder: Path, asked: argparse.Namespace) -> list
         settings = lab.fresh(own, folder, requests_per_system=0, requests_per_customer=0, data_dir=folder / f"{number}")
         plans = [plan(count, 3 * number + n) for n, count in enumerate(_counts(asked.orders))]
         found.append(one_round(own, settings, plans, asked.rate))
+        print(f"round {number + 1}: {found[-1]}", file=sys.stderr, flush=True)
         kept.append((settings, [post for posts in plans for post in posts]))
     flush_tables(own)
     for figures, (settings, posts) in zip(found, kept, strict=True):
@@ -60,11 +60,11 @@ def machine() -> str:
     return f"{os.cpu_count()} shared virtual cores ({platform.machine()}), Python {platform.python_version()}"
 
 
-def recorded(known: Mapping[str, Figure], found: Mapping[str, list[float]]) -> dict[str, Figure]:
-    """The figures of the file with those that were found anew."""
+def recorded(known: Mapping[str, Figure], found: Mapping[str, list[float]], command: str) -> dict[str, Figure]:
+    """The figures of the file with those that the command found anew."""
     today = datetime.datetime.now(datetime.UTC).date()
     return {
-        name: figure.measured(found[name], COMMAND, today, machine()) if name in found else figure
+        name: figure.measured(found[name], command, today, machine()) if name in found else figure
         for name, figure in known.items()
     }
 
@@ -84,7 +84,8 @@ def main() -> None:
     for name, values in found.items():
         lab.row(name, f"{median(values):,.1f}", f"{min(values):,.1f} to {max(values):,.1f}")
     if asked.record:
-        FILE.write_text(write(recorded(read(), found)))
+        command = f"python bench/figures.py --orders {asked.orders} --rate {asked.rate} --rounds {asked.rounds}"
+        FILE.write_text(write(recorded(read(), found, command)))
 
 
 if __name__ == "__main__":
