@@ -82,7 +82,7 @@ def main() -> None:
     found = {name: [figures[name] for figures in rounds] for name in rounds[0]}
     print(f"{asked.orders} orders at {asked.rate} events/s, {asked.rounds} rounds: median, and lowest to highest\n")
     for name, values in found.items():
-        lab.row(name, f"{median(values):,.1f}", f"{min(values):,.1f} to {max(values):,.1f}")
+        lab.row(name, f"{median(values):,.4g}", f"{min(values):,.4g} to {max(values):,.4g}")
     if asked.record:
         command = f"python bench/figures.py --orders {asked.orders} --rate {asked.rate} --rounds {asked.rounds}"
         FILE.write_text(write(recorded(read(), found, command)))
