@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 # Most tests wait more than they compute. Each process has a Kafka and a Cassandra of its own. The long files come first.
 SIDE_BY_SIDE := -n 2 --dist loadfile --no-loadscope-reorder
 CODE := streams tables agents api cli deploy bench tests
-PACKAGES := streams tables agents api cli deploy.local deploy.kubernetes.check
+PACKAGES := streams tables agents api capacity cli deploy.local deploy.kubernetes.check
 
 .PHONY: help run up down status logs test faults conformance soak check deploy-check audit format bench bench-push lock clean tools \
 	image image-check images-check workflows-check sbom release-check
@@ -75,11 +75,12 @@ format: .venv/ready ## format the code, and repair what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: .venv/ready ## the benchmarks
+bench: .venv/ready ## the benchmarks (RECORD=1: what the capacity model computes with is written down)
 	$(BIN)/python bench/worker.py
 	$(BIN)/python bench/latency.py
 	$(BIN)/python bench/handover.py
 	$(BIN)/python bench/tracing.py
+	$(BIN)/python bench/figures.py $(if $(RECORD),--record)
 
 bench-push: .venv/ready ## what a live connection costs the gateway
 	$(BIN)/python bench/push/run.py

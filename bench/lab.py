@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 MADE = ROOT / ".lacak" / "bench"
@@ -21,10 +22,10 @@ SECRET = "a secret of the benchmarks, 32 bytes or more"
 
 
 @contextmanager
-def servers() -> Iterator[tuple[stack.Servers, Path]]:
-    """Kafka and Cassandra of the benchmark's own, and a folder."""
+def servers(**changes: Any) -> Iterator[tuple[stack.Servers, Path]]:
+    """Kafka and Cassandra of the benchmark's own, and a folder. `changes`: of `stack.private_config`'s."""
     with TemporaryDirectory(prefix="lacak-bench-") as folder:
-        own = stack.start_servers(Path(folder) / "servers")
+        own = stack.start_servers(Path(folder) / "servers", **changes)
         try:
             yield own, Path(folder)
         finally:

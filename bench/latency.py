@@ -23,7 +23,7 @@ from streams.settings import Settings
 USERS, ORDERS = 50, 1000
 
 
-def headers(settings: Settings, *scopes: str, sub: str = "bench") -> dict[str, str]:
+def headers(settings: Settings, *scopes: str, sub: str = "bench", courier: str | None = "jne") -> dict[str, str]:
     """A bearer token's header."""
     token = issue_token(
         settings.jwt_secret,
@@ -32,7 +32,7 @@ def headers(settings: Settings, *scopes: str, sub: str = "bench") -> dict[str, s
         now=int(time.time()),
         sub=sub,
         scopes=list(scopes),
-        courier="jne",
+        courier=courier,
     )
     return {"Authorization": f"Bearer {token}"}
 

@@ -9,6 +9,7 @@ import sys
 import typer
 
 from cli import (
+    capacity,
     carriers,
     grants,
     healthy,
@@ -49,6 +50,7 @@ app.command(rich_help_panel="Operate", no_args_is_help=True)(rebuild.rebuild)
 app.command(rich_help_panel="Operate")(migrate.migrate)
 app.command(rich_help_panel="Operate")(topics.topics)
 app.add_typer(grants.app, name="grants", rich_help_panel="Operate")
+app.command(rich_help_panel="Operate")(capacity.capacity)
 app.command(rich_help_panel="Operate", no_args_is_help=True)(serve.serve)
 app.command(rich_help_panel="Operate", no_args_is_help=True)(healthy.healthy)
 

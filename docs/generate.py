@@ -1,14 +1,18 @@
 """Writes the pages that are made from code: `python docs/generate.py` (tests fail when a page is older than its code)."""
 
 import json
+import re
+import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 from prometheus_client.core import Metric
 from prometheus_client.metrics import MetricWrapperBase
+from typer.testing import CliRunner
 
 from api.asyncapi import document
+from cli.main import app
 from streams import metrics
 from streams.order import CORRECTIONS, STATUSES, TERMINAL, TRANSITIONS, WAY
 from streams.settings import Settings
@@ -162,12 +166,20 @@ def asyncapi() -> str:
     return json.dumps(document(), indent=2) + "\n"
 
 
+def capacity() -> str:
+    """The page as it is, with what `lacak capacity` prints now in the blocks that quote it."""
+    page = (DOCS / "operations" / "capacity.md").read_text()
+    quoted = re.compile(r"^(\$ lacak (capacity.*)\n)(?:.*\n)*?(?=```)", re.MULTILINE)
+    return quoted.sub(lambda found: found[1] + CliRunner().invoke(app, shlex.split(found[2])).stdout, page)
+
+
 PAGES = {
     "lifecycle.md": lifecycle,
     "settings.md": settings,
     "access.md": access,
     "asyncapi.json": asyncapi,
     "operations/metrics.md": measured,
+    "operations/capacity.md": capacity,
 }
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ used instead; these can be neither killed nor restarted.
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 from deploy.local.config import Config, cache_folder
 from deploy.local.ready import port_is_free
@@ -56,10 +57,11 @@ class Servers:
         start_all([self.services[name]], print)
 
 
-def start_servers(folder: Path) -> Servers:
-    """Start what `LACAK_TEST_…` does not name, with everything it keeps under `folder`; returns when both serve."""
+def start_servers(folder: Path, **changes: Any) -> Servers:
+    """Start what `LACAK_TEST_…` does not name, with everything it keeps under `folder`; returns when both serve.
+    `changes`: of `private_config`'s."""
     there = {"kafka": os.environ.get("LACAK_TEST_KAFKA", ""), "cassandra": os.environ.get("LACAK_TEST_CASSANDRA", "")}
-    config = private_config(folder, there["kafka"], there["cassandra"])
+    config = replace(private_config(folder, there["kafka"], there["cassandra"]), **changes)
     services = {service.name: service for service in local_servers(config, os.environ)}
     kafka = there["kafka"] or f"{config.host}:{config.kafka_port}"
     host, _, port = (there["cassandra"] or f"{config.host}:{config.cassandra_port}").rpartition(":")
