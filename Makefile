@@ -58,7 +58,7 @@ check: .venv/ready ## format, lint, types, import contracts
 	@$(BIN)/mypy $(PACKAGES:%=-p %)
 	@$(BIN)/lint-imports
 
-deploy-check: .venv/ready ## the Kubernetes manifests, by schemas and before a real control plane on simulated nodes; needs Go (CRDS=: more definitions)
+deploy-check: .venv/ready images-check workflows-check ## what is deployed before its own tools, Kubernetes manifests before a real control plane on simulated nodes; needs Go (CRDS=: more definitions)
 	$(BIN)/python -m deploy.kubernetes.check.main
 
 # Its answer changes with the day, and it needs the network: so no test asks. A package that nobody knows of is an error.
