@@ -27,7 +27,8 @@ TOOLS = {
 
 def kafka_tools(servers: stack.Servers) -> dict[str, list[str]]:
     """Kafka's own commands, out of the jars of these servers."""
-    java, options, *_ = servers.services["kafka"].command
+    java, *words = servers.services["kafka"].command
+    options = next(word for word in words if word.startswith("@"))  # and not what tells of it at a port of its own
     return {name: [java, options, "-Xms32m", "-XX:TieredStopAtLevel=1", tool] for name, tool in TOOLS.items()}
 
 
