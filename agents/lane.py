@@ -194,6 +194,7 @@ class Lane:
         new = {message.id_order for message in messages if isinstance(message, Order)}
         unknown = [id_order for id_order in ids if id_order not in self._entries]
         loaded = await asyncio.gather(*map(self._store.load, unknown))
+        metrics.LOADED.inc(len(unknown))
         found = {
             id_order: None if each is None else _Entry(each.order, list(each.rows))
             for id_order, each in zip(unknown, loaded, strict=True)

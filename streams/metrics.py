@@ -26,6 +26,7 @@ BATCH_SECONDS = Histogram("lacak_batch_seconds", "One batch of one partition, re
 WRITE_SECONDS = Histogram("lacak_cassandra_write_seconds", "All Cassandra writes of one batch", buckets=_LONG)
 PUBLISH_SECONDS = Histogram("lacak_publish_seconds", "All events of one batch, sent to confirmed", buckets=_LONG)
 CACHED = Gauge("lacak_cached_orders", "Orders in the worker's memory")
+LOADED = Counter("lacak_loaded_orders_total", "Orders read from Cassandra: not in the worker's memory")
 
 # Both workers
 LAG = Gauge("lacak_consumer_lag", "Records appended and not yet acknowledged", ["topic", "partition"])

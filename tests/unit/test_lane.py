@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from agents.lane import Effects
 from agents.records import Kind
@@ -428,3 +429,20 @@ async def test_any_split_either_topic_first_and_any_crash_give_the_same(
     assert dead == {
         (each.record.kind, each.record.position.offset) for effects in plain.done for each in effects.rejections
     }
+
+
+async def test_what_was_not_in_memory_is_counted() -> None:
+    def loaded() -> float:
+        return REGISTRY.get_sample_value("lacak_loaded_orders_total") or 0
+
+    log, before = Log(), loaded()
+    store = memory(log)
+    log.order()
+    for status in ("picked_up", "in_transit"):
+        log.update(status)
+    worker = Worker(log, store)
+    await worker.read(Kind.ORDERS)
+    await worker.read(Kind.UPDATES)
+    assert loaded() - before == 1, "when it was placed, and not again"
+    await Worker(log, store, orders=1).read(Kind.UPDATES)
+    assert loaded() - before == 2, "another worker knows nothing of it yet"
