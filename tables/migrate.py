@@ -16,9 +16,12 @@ from typing import NamedTuple
 from cassandra import WriteTimeout
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Session
 
+from streams import log
 from streams.settings import Settings
 from tables.cassandra_cluster import LEASE_PROFILE, build_cluster, translated
 from tables.orders import StoreUnavailable
+
+_log = log.get(__name__)
 
 _NAMESPACE = uuid.UUID("6f1b3c0e-6f0a-4b57-9a7e-2f6f1f6f3d10")
 _LOCK = "lock"
@@ -63,7 +66,8 @@ def migrations(directory: Path) -> list[Migration]:
 
 
 async def migrate(settings: Settings, directory: Path | None = None) -> list[str]:
-    """Applies what is not applied yet, and gives the names; [] when nothing was to be done.
+    """Applies what is not applied yet, and gives the names; [] when nothing was to be done. What a later version has
+    applied is left alone.
 
     Raises StoreUnavailable when Cassandra is away, MigrationChanged when an applied file differs from what was applied.
     """
@@ -106,8 +110,12 @@ def _pending(session: Session, files: list[Migration]) -> list[Migration]:
     applied = dict(session.execute("SELECT name, checksum FROM schema_migrations").all())
     applied.pop(_LOCK, None)
     checksums = {file.name: file.checksum for file in files}
-    for name, checksum in applied.items():
-        if checksums.get(name) != checksum:
+    # A version that is brought back finds what a later one has added, and works beside it: files only add.
+    later = sorted(name for name in applied if name > max(checksums, default=""))
+    if later:
+        _log.info("tables_of_a_later_version", files=later)
+    for name in applied.keys() - later:
+        if checksums.get(name) != applied[name]:
             raise MigrationChanged(f"{name}.cql is not what was applied to this keyspace; put changes into a new file")
     return [file for file in files if file.name not in applied]
 

@@ -64,6 +64,21 @@ async def test_an_applied_file_that_has_changed_is_an_error(empty: Settings, tmp
         await migrate(empty, tmp_path)
 
 
+async def test_a_version_that_is_brought_back_leaves_alone_what_a_later_one_has_added(
+    empty: Settings, tmp_path: Path
+) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    for folder, numbers in ((old, (1, 2)), (new, (1, 2, 3))):
+        folder.mkdir()
+        for number in numbers:
+            (folder / f"00{number}_a.cql").write_text(f"CREATE TABLE IF NOT EXISTS a{number} (id int PRIMARY KEY);\n")
+    await migrate(empty, new)
+    assert await migrate(empty, old) == []
+    (old / "001_a.cql").unlink()
+    with pytest.raises(MigrationChanged, match="001_a"):
+        await migrate(empty, old)
+
+
 async def test_a_run_that_ended_half_way_is_finished_by_the_next(empty: Settings, tmp_path: Path) -> None:
     file = tmp_path / "001_a.cql"
     file.write_text("CREATE TABLE IF NOT EXISTS a (id int PRIMARY KEY);\nCREATE TABLE b (nonsense);\n")
