@@ -10,7 +10,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from deploy.kubernetes.check import cluster, definitions, manifests, programs, rollout, schemas
+from deploy.kubernetes.check import cluster, definitions, edge, manifests, programs, rollout, schemas
 from deploy.kubernetes.check.kubectl import NAMESPACE, Kubectl, Object, Refused, build, kind
 from deploy.kubernetes.check.nodes import disks, nodes
 from deploy.local.config import cache_folder, read_variables
@@ -58,12 +58,13 @@ def check(
         for line in (
             *manifests.conform(built / "kubeconform", WORK / "schemas", objects),
             *manifests.dry_run(kubectl, objects),
+            *edge.refused(built / "egctl", WORK, objects),
         )
     ]
     if wrong:
         sys.exit("\n".join(wrong))
     for name, objects in judged.items():
-        print(f"{name}: {len(objects)} manifests fit their schemas, and the API server takes them")
+        print(f"{name}: {len(objects)} manifests fit their schemas; the API server and Envoy Gateway take them")
     _roll(kubectl, judged[ROLLED])
 
 

@@ -1,5 +1,5 @@
 """The programs of `make deploy-check`, built from their projects' Go modules, once a version: a real control plane,
-kubectl with kustomize, kubeconform, and kwok, which plays the nodes."""
+kubectl with kustomize, kubeconform, kwok, which plays the nodes, and egctl, Envoy Gateway's translator."""
 
 import json
 import os
@@ -35,26 +35,29 @@ def _of_kubernetes(name: str) -> Program:
     return Program(name, module, KUBERNETES, f"{module}/cmd/{name}", f"{stamped} -s -w")
 
 
+ENVOY_GATEWAY = "github.com/envoyproxy/gateway"
 KWOK = Program("kwok", "sigs.k8s.io/kwok", "v0.8.0", "sigs.k8s.io/kwok/cmd/kwok")
 PROGRAMS = (
     *map(_of_kubernetes, ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")),
     Program("etcd", "go.etcd.io/etcd/server/v3", "v3.6.16", "go.etcd.io/etcd/server/v3"),
     KWOK,
     Program("kubeconform", "github.com/yannh/kubeconform", "v0.8.0", "github.com/yannh/kubeconform/cmd/kubeconform"),
+    Program("egctl", ENVOY_GATEWAY, "v1.9.1", f"{ENVOY_GATEWAY}/cmd/egctl"),
 )
 
 
 def ensure(cache: Path) -> Path:
     """The folder with all of them, built where they are missing. Raises SystemExit where Go is missing or too old."""
-    versions = json.dumps([(each.name, each.version) for each in PROGRAMS])
     folder = cache / "bin"
     stamp = folder / "versions.json"
-    if not stamp.is_file() or stamp.read_text() != versions:
-        _check_go()
-        for program in PROGRAMS:
+    built = dict(json.loads(stamp.read_text())) if stamp.is_file() else {}
+    for program in PROGRAMS:
+        if built.get(program.name) != program.version:
+            _check_go()
             print(f"building {program.name} {program.version}", flush=True)
             _build(program, cache / "build", folder / program.name)
-        stamp.write_text(versions)
+            built[program.name] = program.version
+            stamp.write_text(json.dumps(list(built.items())))
     return folder
 
 
