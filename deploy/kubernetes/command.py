@@ -1,8 +1,8 @@
 """A `lacak` command in the cluster: `python3 deploy/kubernetes/command.py ops rejected list --since 1h`.
 
-A Job as the daily one is, so of the version that runs, with its settings and behind its NetworkPolicies; only the user is
-another. Prints what the command prints and ends with its exit code. The Job goes an hour after its end. Ctrl-C leaves it
-running. Needs kubectl, and a person who may make Jobs in the namespace.
+A Job as the daily one is: of the version that runs, with its settings, behind its NetworkPolicies; only the user is
+another. Prints what the command prints, and ends with its exit code. The Job goes an hour after its end; Ctrl-C leaves
+it running. Needs kubectl, and a person who may make Jobs in the namespace.
 """
 
 import json
