@@ -12,6 +12,7 @@ import yaml
 from agents.faust_app import STOP_SECONDS
 from api.app import FACTORIES
 from api.serve import GATEWAY_GRACE_SECONDS, GRACE_SECONDS
+from cli.main import app
 from streams import metrics, topics
 from streams.settings import Settings
 from tables.access import DESCRIBE, SCALER, SERVICES
@@ -23,6 +24,10 @@ SECRET = "0123456789abcdefghijklmnopqrstuvwxyz"
 WORKERS_METRICS = {"track": "track_metrics_port", "notify": "notify_metrics_port"}
 CLOSING_SECONDS = 4  # what an HTTP process takes to end beside its grace: docs/operations/kubernetes.md
 generated = runpy.run_path(str(HERE / "generate.py"))
+command = runpy.run_path(str(HERE / "command.py"))
+COMMANDS = {each.name or each.callback.__name__ for each in app.registered_commands if each.callback} | {
+    each.name for each in app.registered_groups
+}
 
 
 def objects(*folders: str) -> Iterator[dict[str, Any]]:
@@ -200,12 +205,15 @@ def test_production_has_no_more_workers_than_partitions() -> None:
         assert size[worker]["at_least"] <= size[worker]["at_most"] <= size["partitions"]
 
 
-def test_every_secret_that_is_used_is_made_by_somebody() -> None:
+def made_secrets() -> set[str]:
     made = {
         each["metadata"]["name"] for each in objects("components") if each["kind"] in ("KafkaUser", "ExternalSecret")
     }
     made |= {each["spec"]["secretName"] for each in objects("components") if each["kind"] == "Certificate"}
-    made |= {"lacak-cluster-ca-cert"}  # Strimzi's, of the cluster `lacak`
+    return made | {"lacak-cluster-ca-cert"}  # Strimzi's, of the cluster `lacak`
+
+
+def test_every_secret_that_is_used_is_made_by_somebody() -> None:
     used = set[str]()
     for folder in ("base", "components/cassandra"):
         for file in (HERE / folder).glob("*.yaml"):
@@ -214,7 +222,7 @@ def test_every_secret_that_is_used_is_made_by_somebody() -> None:
                 re.findall(r"(?:secret: \{name|secretName|SecretRef: \{name|secretKeyRef: \{name): ([\w-]+)", text)
             )
     assert len(used) > 10
-    assert used - made == {"medusa-bucket"}, "of a bucket that asks for a key: made by hand"
+    assert used - made_secrets() == {"medusa-bucket"}, "of a bucket that asks for a key: made by hand"
 
 
 def test_the_schema_job_makes_a_role_for_each_service_that_has_tables() -> None:
@@ -236,3 +244,50 @@ def test_each_port_of_ours_has_its_guard_in_the_mesh() -> None:
         if each["kind"] == "Server"
     }
     assert guarded == {(name, pod(workload(name))["containers"][0]["ports"][0]["name"]) for name in WORKLOADS}
+
+
+@pytest.mark.parametrize("user", command["USERS"])
+def test_a_command_by_hand_is_the_daily_job_as_another_user(
+    user: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    daily = one("CronJob", "waiting-expire", "base")
+    job = command["job"](daily, user, ["topics", "--help"])
+    container = pod(job)["containers"][0]
+    assert container["args"] == ["topics", "--help"]
+    given = variables(container, "base")
+    found = settings(given, monkeypatch, tmp_path)
+    service = SERVICES[user]
+    assert found.cassandra_username == service.user(found)
+    assert found.kafka_username == (service.user(found) if service.topics else "")
+    mounted = {each["mountPath"] for each in container["volumeMounts"]}
+    assert {str(Path(value).parent) for value in given.values() if value.startswith("/secrets/")} == mounted
+    accounts = {each["metadata"]["name"] for each in objects("base") if each["kind"] == "ServiceAccount"}
+    assert pod(job)["serviceAccountName"] in accounts
+    used = set(re.findall(r"'secret': \{'name': '([\w-]+)'", str(job)))
+    assert used <= made_secrets()
+    assert ("-ops" in str(job)) == (user == "ops")
+    assert len(used) == 2 * (bool(service.topics) + 1)
+    assert daily == one("CronJob", "waiting-expire", "base"), "and the daily job stays as it is"
+
+
+def test_pages_name_commands_and_users_that_there_are() -> None:
+    pages = (DEPLOY.parent / "docs").rglob("*.md")
+    named = {each for page in pages for each in re.findall(r"command\.py (\w+) (\w+)", page.read_text())}
+    assert len(named) > 3
+    assert {user for user, _ in named} <= set(command["USERS"])
+    assert {name for _, name in named} <= COMMANDS
+
+
+def test_kafkas_tools_are_of_the_brokers_version_and_their_administrator_is_nobody_elses() -> None:
+    tools = one("Pod", "kafka-tools", "tools")
+    [container] = tools["spec"]["containers"]
+    version = one("Kafka", "lacak", "components")["spec"]["kafka"]["version"]
+    assert container["image"].endswith(f"-kafka-{version}")
+    admin = one("KafkaUser", "lacak-admin", "tools")
+    users = [each["metadata"]["name"] for each in objects("base", "components") if each["kind"] == "KafkaUser"]
+    assert admin["metadata"]["name"] not in users
+    assert admin["metadata"]["labels"]["strimzi.io/cluster"] == "lacak"
+    properties = env_file(HERE / "tools/client.properties")
+    assert properties["ssl.truststore.location"] == "/secrets/kafka/ca.crt"
+    assert properties["sasl.jaas.config"] == "${directory:/secrets/kafka:sasl.jaas.config}"
+    assert "/secrets/kafka" in {each["mountPath"] for each in container["volumeMounts"]}

@@ -16,6 +16,7 @@ from deploy.kubernetes.check.nodes import disks, nodes
 from deploy.local.config import cache_folder, read_variables
 
 OVERLAYS = Path(__file__).parents[1] / "overlays"
+TOOLS = Path(__file__).parents[1] / "tools"
 GITOPS = Path(__file__).parents[2] / "gitops"
 ROLLED = "production"
 ZONES = ("zone-a", "zone-b", "zone-c")
@@ -31,6 +32,7 @@ def main() -> None:
     defined = definitions.ensure(cache, more)
     overlays = {each.name: build(built / "kubectl", each) for each in sorted(OVERLAYS.iterdir())}
     overlays["gitops"] = build(built / "kubectl", GITOPS / "production")
+    overlays["tools"] = build(built / "kubectl", TOOLS)
     try:
         with cluster.control_plane(WORK, built) as kubectl:
             check(kubectl, built, defined, overlays)
