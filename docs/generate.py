@@ -183,7 +183,7 @@ def _alerts() -> Iterator[str]:
             says = rule["annotations"]
             where = says["runbook_url"].removeprefix("docs/operations/")
             title = where.replace(".md#", ": ").replace("-", " ")
-            means = f"**{_in_words(says['summary'])}.** {says['description']}"
+            means = f"{_in_words(says['summary'])}. {says['description']}"
             yield f"| `{rule['alert']}` | {rule['labels']['severity']} | {means} | [{title}]({where}) |"
 
 
