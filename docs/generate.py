@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+import yaml
 from prometheus_client.core import Metric
 from prometheus_client.metrics import MetricWrapperBase
 from typer.testing import CliRunner
@@ -20,6 +21,7 @@ from streams.tally import Ages, Distribution, Tallies
 from tables.access import GROUPS, SERVICES, TABLES, TOPICS, Operations, Service
 
 DOCS = Path(__file__).parent
+RULES = DOCS.parent / "deploy" / "observability" / "rules"
 
 
 def diagram() -> str:
@@ -161,6 +163,35 @@ def _families() -> Iterator[tuple[Metric, Sequence[str]]]:
             yield family, family._labelnames
 
 
+def alerts() -> str:
+    """Every alert, by the file that it is in."""
+    return f"""# Alerts
+
+Made from `deploy/observability/rules` by `docs/generate.py`. A *page* wakes whoever is on call, a *ticket* is for the morning ([watch.md](watch.md)). What none of them tells is [there too](watch.md#what-no-alert-tells).
+
+| alert | | it means | page |
+|---|---|---|---|
+{chr(10).join(_alerts())}
+"""
+
+
+def _alerts() -> Iterator[str]:
+    """A row an alert: its name, whom it tells, what is the matter, what to do."""
+    for file in sorted(RULES.iterdir()):
+        groups = yaml.safe_load(file.read_text())["groups"]
+        for rule in (rule for group in groups for rule in group["rules"] if "alert" in rule):
+            says = rule["annotations"]
+            where = says["runbook_url"].removeprefix("docs/operations/")
+            title = where.replace(".md#", ": ").replace("-", " ")
+            means = f"{_in_words(says['summary'])}. {says['description']}"
+            yield f"| `{rule['alert']}` | {rule['labels']['severity']} | {means} | [{title}]({where}) |"
+
+
+def _in_words(summary: str) -> str:
+    """With the name of a label in the place of its value, and … for a figure."""
+    return re.sub(r"\{\{ \$value.*?\}\}", "…", re.sub(r"\{\{ \$labels\.(\w+) \}\}", r"*\1*", summary))
+
+
 def asyncapi() -> str:
     """Topics and live push."""
     return json.dumps(document(), indent=2) + "\n"
@@ -179,6 +210,7 @@ PAGES = {
     "access.md": access,
     "asyncapi.json": asyncapi,
     "operations/metrics.md": measured,
+    "operations/alerts.md": alerts,
     "operations/capacity.md": capacity,
 }
 

@@ -51,3 +51,10 @@ def test_readers_go_out_before_writers() -> None:
     waves = {name: patch(name)["/metadata/annotations"]["argocd.argoproj.io/sync-wave"] for name in CANARIES}
     [notify] = re.findall(r'name: notify}\n.*\n.*sync-wave: "(\d)"', (PRODUCTION / "kustomization.yaml").read_text())
     assert sorted(ORDER, key=lambda name: int({**waves, "notify": notify}[name])) == ORDER
+
+
+def test_to_go_back_writers_go_before_readers() -> None:
+    back = yaml.safe_load((ROOT / "deploy" / "gitops" / "back" / "kustomization.yaml").read_text())
+    waves = {each["target"]["name"]: yaml.safe_load(each["patch"])[0]["value"] for each in back["patches"]}
+    assert back["resources"] == ["../production"]
+    assert sorted(waves, key=lambda name: int(waves[name])) == ORDER[::-1]

@@ -184,6 +184,19 @@ async def test_a_list_gets_what_it_lacks_and_nothing_else(
     assert (await rebuilt(settings, Table.OF_PRODUK))[order.id_order] is Found.SAME
 
 
+async def test_a_deleted_row_stays_hidden_from_whoever_writes_it_again_until_the_table_was_truncated(
+    session: Session, store: CassandraOrders
+) -> None:
+    """What restore.md and replay.md say of a DELETE."""
+    order, right = await an_orders_life(store)
+    session.execute("DELETE FROM orders WHERE id_order = %s", (order.id_order,))
+    await store.write(written(order, a_life(order), lists=True), now())
+    assert await store.order(order.id_order) is None
+    session.execute("TRUNCATE orders", timeout=60)
+    await store.write(written(order, a_life(order), lists=True), now())
+    assert await store.order(order.id_order) == right
+
+
 async def test_it_goes_on_where_another_one_ended(settings: Settings, store: CassandraOrders) -> None:
     ids = {(await an_orders_life(store))[0].id_order for _ in range(5)}
     work = await Rebuild.connect(settings, Table.ORDERS, True, now)
