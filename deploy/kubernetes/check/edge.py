@@ -1,4 +1,5 @@
-"""Whether Envoy Gateway takes the way in: its own translator, egctl, says of each route and policy what comes of it."""
+"""Whether Envoy Gateway takes the way in: its own translator, egctl, says of each route and policy what comes of it.
+And whether Envoy takes that."""
 
 import base64
 import subprocess
@@ -8,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from deploy.kubernetes.check import envoy
 from deploy.kubernetes.check.kubectl import NAMESPACE, Object, Refused
 from deploy.local.certificates import make_certificates
 
@@ -16,30 +18,35 @@ _NEEDED = ("Service", "Namespace")
 _JUDGED = ("Accepted", "ResolvedRefs", "Programmed")  # conditions that are to be true
 
 
-def refused(egctl: Path, work: Path, objects: Sequence[Object]) -> list[str]:
-    """What Envoy Gateway does not accept of an overlay, a line each. Raises Refused where egctl itself fails, or says
-    nothing of a route or a policy."""
+def refused(egctl: Path, program: Path, work: Path, objects: Sequence[Object]) -> list[str]:
+    """What Envoy Gateway does not accept of an overlay, a line each; or Envoy, the `program`, of what comes of it.
+    Raises Refused where egctl itself fails, or says nothing of a route or a policy."""
     given = [each for each in objects if each["apiVersion"].startswith(_OURS) or each["kind"] in _NEEDED]
     gateways = [each for each in given if each["kind"] == "Gateway"]
     if not gateways:
         return []
     file = work / "edge.yaml"
-    file.write_text(yaml.safe_dump_all([*given, *_secrets(gateways, work / "certificates")]))
-    command = [
-        str(egctl),
-        "experimental",
-        "translate",
-        "--to",
-        "gateway-api",
-        "--add-missing-resources",
-        "-f",
-        str(file),
-    ]
+    file.write_text(yaml.safe_dump_all([*map(_addressed, given), *_secrets(gateways, work / "certificates")]))
+    told = [each for kind in _translated(egctl, file, "gateway-api").values() for each in _listed(kind)]
+    wrong = list(_wrong(given, told))
+    if wrong:
+        return wrong
+    made = _translated(egctl, file, "xds")["xds"]
+    return [line for each in made.values() for line in envoy.refused(program, work, each["configs"])]
+
+
+def _translated(egctl: Path, file: Path, to: str) -> dict[str, Any]:
+    command = [str(egctl), "experimental", "translate", "--to", to, "-f", str(file)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise Refused(done.stderr.strip())
-    told = [each for kind in yaml.safe_load(done.stdout).values() for each in _listed(kind)]
-    return list(_wrong(given, told))
+        raise Refused(done.stderr.strip()[-500:])
+    told: dict[str, Any] = yaml.safe_load(done.stdout)
+    return told
+
+
+def _addressed(thing: Object) -> Object:
+    """A service with an address, as it has in a cluster."""
+    return {**thing, "spec": {**thing["spec"], "clusterIP": "10.0.0.1"}} if thing["kind"] == "Service" else thing
 
 
 def _wrong(given: Iterable[Object], told: Sequence[Object]) -> Iterator[str]:

@@ -22,6 +22,7 @@ ROLLED = "production"
 ZONES = ("zone-a", "zone-b", "zone-c")
 NOT_ROLLED = ("Namespace", "HorizontalPodAutoscaler")  # it is there; nobody scales while we count
 WORK = Path(".lacak/deploy-check")
+ENVOY = Path(".venv/images/bin/envoy")  # make images-check brings it
 
 
 def main() -> None:
@@ -31,7 +32,7 @@ def main() -> None:
     built = programs.ensure(cache)
     defined = definitions.ensure(cache, more)
     overlays = {each.name: build(built / "kubectl", each) for each in sorted(OVERLAYS.iterdir())}
-    overlays["gitops"] = build(built / "kubectl", GITOPS / "production")
+    overlays |= {f"gitops/{name}": build(built / "kubectl", GITOPS / name) for name in ("production", "back")}
     overlays["tools"] = build(built / "kubectl", TOOLS)
     try:
         with cluster.control_plane(WORK, built) as kubectl:
@@ -60,13 +61,13 @@ def check(
         for line in (
             *manifests.conform(built / "kubeconform", WORK / "schemas", objects),
             *manifests.dry_run(kubectl, objects),
-            *edge.refused(built / "egctl", WORK, objects),
+            *edge.refused(built / "egctl", ENVOY, WORK, objects),
         )
     ]
     if wrong:
         sys.exit("\n".join(wrong))
     for name, objects in judged.items():
-        print(f"{name}: {len(objects)} manifests fit their schemas; the API server and Envoy Gateway take them")
+        print(f"{name}: {len(objects)} manifests fit their schemas; the API server, Envoy Gateway and Envoy take them")
     _roll(kubectl, judged[ROLLED])
 
 
