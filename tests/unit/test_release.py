@@ -83,3 +83,9 @@ def test_what_the_project_needs_is_in_the_images_lock_and_what_tests_need_is_not
     needed = [re.split(r"[\[=<>]", each)[0] for each in PROJECT["dependencies"]]
     assert [name for name in needed if f"\n{name}==" not in lock and f"\n{name}[" not in lock] == []
     assert "\npytest==" not in lock
+
+
+def test_an_image_is_made_of_every_package() -> None:
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    packed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert {*wheel["packages"], *(folder.split("/")[0] for folder in wheel["force-include"])} <= packed
