@@ -14,9 +14,9 @@ from api.models import IdOrder, Strict
 from api.problem_types import NOT_TAKEN
 from api.problems import documented
 from api.services import Provided
-from api.update_models import EventId
+from api.update_models import EventId, said_by_us
 from api.updates import take_one
-from streams.messages import NOTE_LENGTH, Message, check_update
+from streams.messages import NOTE_LENGTH, Message
 from streams.order import SHOP
 
 router = APIRouter(tags=["ingest"], route_class=IntakeRoute, dependencies=[KEYED])
@@ -32,11 +32,7 @@ class NewCancellation(Strict):
 
     def message(self, id_order: int, event_id: str, now: int) -> Message:
         """The CourierStatusUpdate; raises `Invalid`. `now` in milliseconds."""
-        nothing = dict.fromkeys(("substatus", "latitude", "longitude", "eta"))
-        said = {"status": "cancelled", "occurred_at": now, "courier": SHOP, "note": self.note}
-        message = {"event_id": self.event_id or event_id, "id_order": id_order, **said, **nothing}
-        check_update(message)
-        return message
+        return said_by_us(id_order, self.event_id or event_id, "cancelled", now, SHOP, note=self.note)
 
 
 @router.post(

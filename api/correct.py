@@ -16,9 +16,9 @@ from api.models import IdOrder, Strict, whole
 from api.problem_types import FORBIDDEN, NOT_TAKEN
 from api.problems import Problem, documented
 from api.services import Provided
-from api.update_models import EventId, Status
+from api.update_models import EventId, Status, said_by_us
 from api.updates import take_one
-from streams.messages import INT_MAX, NOTE_LENGTH, OPERATOR_LENGTH, Message, check_update
+from streams.messages import INT_MAX, NOTE_LENGTH, OPERATOR_LENGTH, Message
 from streams.order import OPERATOR
 
 NAMELESS = f"a correction says by whom it is: the token needs a `sub` of 1 to {OPERATOR_LENGTH} characters"
@@ -48,12 +48,8 @@ class NewCorrection(Strict):
 
     def message(self, id_order: int, event_id: str, operator: str, now: int) -> Message:
         """The CourierStatusUpdate; raises `Invalid`. `now` in milliseconds."""
-        nothing = dict.fromkeys(("substatus", "latitude", "longitude", "eta"))
-        said = {"status": self.status, "occurred_at": now, "courier": OPERATOR, "note": self.note}
-        who = {"corrects": self.corrects, "operator": operator}
-        message = {"event_id": self.event_id or event_id, "id_order": id_order, **said, **nothing, **who}
-        check_update(message)
-        return message
+        more = {"note": self.note, "corrects": self.corrects, "operator": operator}
+        return said_by_us(id_order, self.event_id or event_id, self.status, now, OPERATOR, **more)
 
 
 @router.post(

@@ -160,3 +160,13 @@ class StatusBatch(Strict):
     def items(self) -> list[Any]:
         """The updates as they came, not validated."""
         return list(self.updates)
+
+
+def said_by_us(id_order: int, event_id: str, status: str, now: int, by: str, **more: Any) -> Message:
+    """The CourierStatusUpdate of somebody who is no courier and is nowhere; raises `Invalid`. `now` in milliseconds,
+    `more`: what else is said."""
+    nothing = dict.fromkeys(("substatus", "latitude", "longitude", "eta"))
+    message = {"event_id": event_id, "id_order": id_order, "status": status, "occurred_at": now, "courier": by}
+    message |= nothing | more
+    check_update(message)
+    return message

@@ -2,33 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from api.auth import OPS, ORDERS_CORRECT, ORDERS_READ, ORDERS_WRITE, STATUS_WRITE
-from fresh import drop, fresh_settings
-from processes import Process
-from rest import Rest, fields, problem, running
-from stack import Servers
+from rest import Rest, fields, problem
 from streams.settings import Settings
 from tables.api_keys import new_key
 from tables.cassandra_orders import CassandraOrders
 from tables.orders import DAY_MS
 
 ORDER = {"id_user": 42, "id_produk": 7, "harga": 1000, "jumlah": 1, "placed_at": "2026-11-01T08:00:00Z"}
-
-
-@pytest.fixture(scope="module")
-def rest(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
-    """An API and an order-tracking worker."""
-    settings = fresh_settings(servers, tmp_path_factory.mktemp("corrections"))
-    with running("api", settings) as rest, Process("track", settings):
-        rest.until_ready()
-        yield rest
-    drop(settings)
 
 
 def operator(rest: Rest, name: str | None = "ani") -> dict[str, str]:

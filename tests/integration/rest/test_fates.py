@@ -1,27 +1,13 @@
 """What became of an update, asked by those who sent it; and orders that the shop cancels."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from api.auth import OPS, ORDERS_READ, ORDERS_WRITE, STATUS_WRITE
-from fresh import drop, fresh_settings
-from processes import Process
-from rest import Rest, problem, running
-from stack import Servers
+from rest import Rest, problem
 
 ORDER = {"id_user": 42, "id_produk": 7, "harga": 1000, "jumlah": 1, "placed_at": "2026-11-01T08:00:00Z"}
-
-
-@pytest.fixture(scope="module")
-def rest(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rest]:
-    """An API and an order-tracking worker."""
-    settings = fresh_settings(servers, tmp_path_factory.mktemp("fates"))
-    with running("api", settings) as rest, Process("track", settings):
-        rest.until_ready()
-        yield rest
-    drop(settings)
 
 
 def placed(rest: Rest) -> str:
