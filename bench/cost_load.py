@@ -1,4 +1,4 @@
-"""The simulated couriers of `figures.py`: what they post, and at what rate."""
+"""The simulated couriers of `figures.py`: what they send, how, and at what rate."""
 
 import asyncio
 import time
@@ -9,17 +9,23 @@ from typing import Any
 
 import aiohttp
 
+import topics_reader
 from cli.couriers import traffic
+from cli.publish import Item
 from cli.reports import Reports
+from streams.codec import Codec
 from streams.messages import Message, as_json
+from streams.settings import Settings
 
 ORDERS = "/v1/orders"
 TRACE = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
 BUSY = 503
 USERS_EACH = 3  # orders of a user
 
-Plan = list[tuple[str, Message]]
-"""Paths and bodies of POSTs."""
+FLOW_STEP_SECONDS = 0.01
+CODECS = {"orders": Codec("OrderPlaced"), "courier-status-updates": Codec("CourierStatusUpdate")}
+
+Plan = list[Item]
 
 
 def plan(orders: int, seed: int) -> Plan:
@@ -28,25 +34,45 @@ def plan(orders: int, seed: int) -> Plan:
     made = []
     for n, move in enumerate(traffic(seed, orders, max(1, orders // USERS_EACH), now * 1000 + seed)):
         item = reports.item(move, now + n)
-        body = {name: value for name, value in as_json(item.message).items() if value is not None}
-        if item.is_order:
-            made.append((ORDERS, body))
-        else:
-            id_order = body.pop("id_order")
-            body["event_id"] = uuid.uuid5(uuid.NAMESPACE_OID, f"{id_order}/{body['event_id']}").hex
-            made.append((f"{ORDERS}/{id_order}/status", body))
+        if not item.is_order:
+            item.message["event_id"] = uuid.uuid5(
+                uuid.NAMESPACE_OID, f"{item.message['id_order']}/{item.message['event_id']}"
+            ).hex
+        made.append(item)
     return made
 
 
-def orders(posts: Plan) -> list[str]:
+def orders(posts: Plan) -> list[int]:
     """The ids of the orders that it places."""
-    return [body["id_order"] for path, body in posts if path == ORDERS]
+    return [item.message["id_order"] for item in posts if item.is_order]
 
 
-def batches(posts: Plan, count: int, size: int) -> Plan:
+def flow(settings: Settings, posts: Plan, rate: float) -> None:
+    """Writes all of it straight into Kafka, so many a second."""
+    step, start = max(1, round(rate * FLOW_STEP_SECONDS)), time.monotonic()
+    for at in range(0, len(posts), step):
+        time.sleep(max(0.0, start + at / rate - time.monotonic()))
+        for topic, codec in CODECS.items():
+            now = [item.message for item in posts[at : at + step] if item.is_order == (topic == "orders")]
+            records = ((str(each["id_order"]).encode(), codec.encode(each)) for each in now)
+            topics_reader.write(settings, topic, records)
+
+
+def batches(posts: Plan, count: int, size: int) -> Iterable[tuple[str, Message]]:
     """Its updates again, many in one POST: the worker finds that they are duplicates, the API does not look."""
-    updates = cycle([body | {"id_order": path.split("/")[3]} for path, body in posts if path != ORDERS])
+    updates = cycle([_body(item) for item in posts if not item.is_order])
     return [("/v1/status-updates", {"updates": list(islice(updates, size))}) for _ in range(count)]
+
+
+def singly(posts: Plan) -> Iterable[tuple[str, Message]]:
+    """Path and body of a POST for each."""
+    for item in posts:
+        body = _body(item)
+        yield (ORDERS, body) if item.is_order else (f"{ORDERS}/{body.pop('id_order')}/status", body)
+
+
+def _body(item: Item) -> Message:
+    return {name: value for name, value in as_json(item.message).items() if value is not None}
 
 
 async def paced(calls: Iterable[Coroutine[Any, Any, None]], rate: float) -> None:
@@ -58,7 +84,7 @@ async def paced(calls: Iterable[Coroutine[Any, Any, None]], rate: float) -> None
     await asyncio.gather(*tasks)
 
 
-async def post_all(session: aiohttp.ClientSession, posts: Plan, rate: float) -> None:
+async def post_all(session: aiohttp.ClientSession, posts: Iterable[tuple[str, Message]], rate: float) -> None:
     """Posts all of it."""
     await paced((_ask(session, "POST", path, body) for path, body in posts), rate)
 

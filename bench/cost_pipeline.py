@@ -1,14 +1,16 @@
-"""One round of `figures.py`: simulated couriers post at a steady rate, and each process tells what it used."""
+"""One round of `figures.py`: simulated couriers at a steady rate, by REST and by Kafka, and each process tells what it
+used."""
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from itertools import cycle, islice
 from statistics import mean
 
 import aiohttp
 from cost_disk import topic_bytes
-from cost_load import ORDERS, TRACE, Plan, batches, get_all, orders, post_all
+from cost_load import ORDERS, TRACE, Plan, batches, flow, get_all, orders, post_all, singly
 from cost_system import TOPICS, Meter, System, count, readers
 from latency import headers
 
@@ -16,6 +18,7 @@ import stack
 import topics_reader
 from api.live import cursor, frames
 from changes import change, record
+from streams.messages import Message
 from streams.order import Position
 from streams.settings import Settings
 
@@ -27,11 +30,30 @@ READERS = 4  # besides the gateway
 CURSOR = Position("Xk3d0gq7QPeE0pZ1pVnJ6w", 7, 123_456)
 
 
-def one_round(own: stack.Servers, settings: Settings, plans: list[Plan], rate: float) -> dict[str, float]:
-    """Runs everything. `plans`: what warms up, what is measured, and what is measured with an empty cache."""
+@dataclass
+class Plans:
+    """What is posted, and what goes straight to Kafka; of each the first part warms up what the second measures."""
+
+    posts: tuple[Plan, Plan]
+    cached: tuple[Plan, Plan]
+    uncached: tuple[Plan, Plan]
+
+    def all(self) -> Plan:
+        """Everything."""
+        return [item for each in (*self.posts, *self.cached, *self.uncached) for item in each]
+
+
+def one_round(own: stack.Servers, settings: Settings, plans: Plans, rate: float, flow_rate: float) -> dict[str, float]:
+    """Runs everything. An event costs a process the less, the more come at once: each is measured with as many as it
+    is meant to carry, as far as this machine goes."""
     with System(own, settings) as system:
-        found = asyncio.run(_posted(system, plans, rate))
+        found = asyncio.run(_posted(system, plans.posts, rate))
         idle = {name: found[f"{name}_idle_cores"] for name in system.used()}
+        each = _flowed(system, idle, plans.cached, flow_rate)
+        found |= {f"{name}_us_per_event": each[name] for name in ("track", "notify", "cassandra")}
+        system.forget()
+        each = _flowed(system, idle, plans.uncached, flow_rate)
+        found |= {f"{name}_us_per_uncached_event": each[name] for name in ("track", "cassandra")}
         alone = _flooded(system, idle)
         with readers(settings, READERS):
             together = _flooded(system, idle)
@@ -40,39 +62,44 @@ def one_round(own: stack.Servers, settings: Settings, plans: list[Plan], rate: f
     return found
 
 
-async def _posted(system: System, plans: list[Plan], rate: float) -> dict[str, float]:
+async def _posted(system: System, plans: tuple[Plan, Plan], rate: float) -> dict[str, float]:
     auth = headers(system.settings, "orders:write", "status:write", "ops", courier=None) | TRACE
     async with aiohttp.ClientSession(system.url, connector=aiohttp.TCPConnector(limit=0), headers=auth) as session:
 
-        async def post(posts: Plan, rate: float = rate) -> None:
+        async def post(posts: Iterable[tuple[str, Message]], rate: float = rate) -> None:
             await post_all(session, posts, rate)
             await asyncio.to_thread(system.until_done)
 
-        await post(plans[0])
+        warm, posts = plans
+        await post(singly(warm))
         meter = Meter(system)
         await asyncio.sleep(IDLE_SECONDS)
         idle = meter.cores()
         meter = Meter(system, idle)
-        await post(plans[1])
-        each = meter.us(len(plans[1]))
-        found = {f"{name}_us_per_event": each[name] for name in ("track", "notify", "kafka", "cassandra")}
-        found |= {"api_us_per_post": each["api"], **sizes(system), **system.mib()}
+        await post(singly(posts))
+        each = meter.us(len(posts))
+        found = {"api_us_per_post": each["api"], "kafka_us_per_event": each["kafka"], **sizes(system), **system.mib()}
         found |= {f"{name}_idle_cores": idle[name] for name in idle}
         meter = Meter(system, idle)
-        paths = (f"{ORDERS}/{id_order}" for id_order in islice(cycle(orders(plans[1])), READS))
+        paths = (f"{ORDERS}/{id_order}" for id_order in islice(cycle(orders(posts)), READS))
         await get_all(session, paths, rate)
         each = meter.us(READS)
         found |= {f"{name}_us_per_read": each[name] for name in ("api", "cassandra")}
         meter = Meter(system, idle)
-        await post(batches(plans[1], BATCHES, BATCH), BATCH_RATE)
+        await post(batches(posts, BATCHES, BATCH), BATCH_RATE)
         found["api_us_per_batched_update"] = meter.us(BATCHES * BATCH)["api"]
-        system.forget()
-        await post(plans[2][: len(plans[0])])
-        meter, left = Meter(system, idle), plans[2][len(plans[0]) :]
-        await post(left)
-        each = meter.us(len(left))
-        found |= {f"{name}_us_per_uncached_event": each[name] for name in ("track", "cassandra")}
-    return found
+        return found
+
+
+def _flowed(system: System, idle: Mapping[str, float], plans: tuple[Plan, Plan], rate: float) -> dict[str, float]:
+    """µs an event."""
+    warm, events = plans
+    flow(system.settings, warm, rate)
+    system.until_done()
+    meter = Meter(system, idle)
+    flow(system.settings, events, rate)
+    system.until_done()
+    return meter.us(len(events))
 
 
 def sizes(system: System) -> dict[str, float]:

@@ -1,10 +1,12 @@
 """What one event costs each part of the system in CPU, bytes and memory: the figures of the capacity model.
 
-    python bench/figures.py [--orders 1500] [--rate 250] [--rounds 3] [--record]
+    python bench/figures.py [--orders 1500] [--rate 350] [--flow 1200] [--rounds 3] [--record]
 
-Simulated couriers post to the API at a steady rate; both workers and a gateway without clients run on. CPU is that of
-each process, what it does when nothing comes included. `--record` writes the medians into capacity/measured.toml, from
-which `lacak capacity` reads them; the figures of `make bench-push` are there too, and stay as they are.
+Simulated couriers post to the API at a steady rate, which tells its figures and Kafka's; then they write straight into
+Kafka at a higher one, which tells the workers' and Cassandra's. Both workers and a gateway without clients run on. CPU
+is that of each process, less what it uses when nothing comes. `--record` writes the medians into
+capacity/measured.toml, from which `lacak capacity` reads them; the figures of `make bench-push` are there too, and stay
+as they are.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from statistics import median
 
@@ -20,7 +23,7 @@ import lab
 from cost_disk import flush_tables, table_bytes
 from cost_load import Plan, orders, plan
 from cost_memory import bytes_per_cached_order
-from cost_pipeline import one_round
+from cost_pipeline import Plans, one_round
 
 import stack
 from capacity.figures import FILE, Figure, read, write
@@ -32,10 +35,10 @@ def measure(own: stack.Servers, folder: Path, asked: argparse.Namespace) -> list
     found, kept = [], []
     for number in range(asked.rounds):
         settings = lab.fresh(own, folder, requests_per_system=0, requests_per_customer=0, data_dir=folder / f"{number}")
-        plans = [plan(count, 3 * number + n) for n, count in enumerate(_counts(asked.orders))]
-        found.append(one_round(own, settings, plans, asked.rate))
+        plans = _plans(asked.orders, number)
+        found.append(one_round(own, settings, plans, asked.rate, asked.flow))
         print(f"round {number + 1}: {found[-1]}", file=sys.stderr, flush=True)
-        kept.append((settings, [post for posts in plans for post in posts]))
+        kept.append((settings, plans.all()))
     flush_tables(own)
     for figures, (settings, posts) in zip(found, kept, strict=True):
         figures |= _on_disk(table_bytes(own, settings), posts)
@@ -43,8 +46,13 @@ def measure(own: stack.Servers, folder: Path, asked: argparse.Namespace) -> list
     return found
 
 
-def _counts(orders: int) -> tuple[int, int, int]:
-    return orders // 5, orders, orders
+def _plans(orders: int, number: int) -> Plans:
+    seeds = count(6 * number)
+
+    def one(orders: int) -> tuple[Plan, Plan]:
+        return plan(orders // 3, next(seeds)), plan(orders, next(seeds))
+
+    return Plans(one(orders), one(2 * orders), one(2 * orders))
 
 
 def _on_disk(sizes: tuple[int, int], posts: Plan) -> dict[str, float]:
@@ -73,18 +81,20 @@ def main() -> None:
     """Prints the report."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--orders", type=int, default=1500)
-    options.add_argument("--rate", type=int, default=250, help="events a second")
+    options.add_argument("--rate", type=int, default=350, help="events a second, posted")
+    options.add_argument("--flow", type=int, default=1200, help="events a second, straight to Kafka")
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--record", action="store_true", help="write the medians into capacity/measured.toml")
     asked = options.parse_args()
     with lab.servers(jit=BOTH_COMPILERS) as (own, folder):
         rounds = measure(own, folder, asked)
     found = {name: [figures[name] for figures in rounds] for name in rounds[0]}
-    print(f"{asked.orders} orders at {asked.rate} events/s, {asked.rounds} rounds: median, and lowest to highest\n")
+    how = " ".join(f"--{name} {getattr(asked, name)}" for name in ("orders", "rate", "flow", "rounds"))
+    command = f"python bench/figures.py {how}"
+    print(f"{command}: median, and lowest to highest\n")
     for name, values in found.items():
         lab.row(name, f"{median(values):,.4g}", f"{min(values):,.4g} to {max(values):,.4g}")
     if asked.record:
-        command = f"python bench/figures.py --orders {asked.orders} --rate {asked.rate} --rounds {asked.rounds}"
         FILE.write_text(write(recorded(read(), found, command)))
 
 
