@@ -9,6 +9,8 @@ from aiokafka.errors import KafkaError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from agents.liveness import PULSES
+
 FETCH_MAX_WAIT_MS = 100
 REBALANCE_SECONDS = 15.0  # of which batches in flight have DRAIN_SECONDS
 # A broker that is frozen or cut off closes no connection: so long it holds up its partitions and its groups. A request
@@ -26,6 +28,7 @@ class Thread(driver.AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         await super().on_start()
         self._consumer._fetcher._prefetch_backoff = 0.0
+        PULSES.watch("consumer")
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)

@@ -24,6 +24,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from agents.batches import Handler, transport
 from agents.consumer_thread import REBALANCE_SECONDS
+from agents.liveness import PULSES
 from streams import log as logs
 from streams import metrics
 from streams.garbage import settle
@@ -186,6 +187,8 @@ async def _run(
     async with AsyncExitStack() as stack:
         metrics.PARTITIONS.set(settings.partitions)
         server, thread = prometheus_client.start_http_server(metrics_port, addr=settings.metrics_host)
+        server.set_app(PULSES.page(prometheus_client.make_wsgi_app()))
+        PULSES.watch("worker")
         stack.callback(thread.join)
         stack.callback(server.server_close)
         stack.callback(server.shutdown)

@@ -18,14 +18,14 @@ def healthy(
 ) -> None:
     """Ask a process on this machine whether it serves: exit code 0, or 1 and why it does not.
 
-    `/readyz` of an API or a gateway, `/metrics` of a worker, which has no other page.
+    `/readyz` of an API or a gateway. `/healthz` of a worker: while Kafka or Cassandra is away it waits, and is healthy.
     """
     host, port, path = _asked(process, settings())
     connection = http.client.HTTPConnection(EVERYWHERE.get(host, host), port, timeout=wait)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
-        detail = answer.read(1000) if path == "/readyz" else b""
+        detail = answer.read(1000)
     except (OSError, http.client.HTTPException) as error:
         raise Failed(f"{process.value} does not answer at {host}:{port}{path}: {error}") from error
     finally:
@@ -37,7 +37,7 @@ def healthy(
 def _asked(process: Process, using: Settings) -> tuple[str, int, str]:
     """Address, port and path of what tells about it."""
     if process is Process.track:
-        return using.metrics_host, using.track_metrics_port, "/metrics"
+        return using.metrics_host, using.track_metrics_port, "/healthz"
     if process is Process.notify:
-        return using.metrics_host, using.notify_metrics_port, "/metrics"
+        return using.metrics_host, using.notify_metrics_port, "/healthz"
     return using.http_host, using.http_port, "/readyz"

@@ -1,11 +1,13 @@
 """The driver's cluster object, with the settings that a lost or frozen node needs, and what its errors mean to us."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from cassandra import (
     ConsistencyLevel,
+    InvalidRequest,
     OperationTimedOut,
     RequestExecutionException,
     Unauthorized,
@@ -48,6 +50,9 @@ UNAVAILABLE = (
 )
 
 
+_NO_TABLE = re.compile(r"(table|keyspace) \S+ does not exist", re.IGNORECASE)  # the server's words
+
+
 class NextHost(RetryPolicy):
     """Tries an idempotent statement on the next host, whatever went wrong on this one."""
 
@@ -75,11 +80,16 @@ def store_error(error: BaseException) -> BaseException:
         refused = StoreRefused(refusal)
         refused.__cause__ = error
         return refused
-    if isinstance(error, UNAVAILABLE):
+    if isinstance(error, UNAVAILABLE) or _is_without_table(error):
         unavailable = StoreUnavailable(f"{type(error).__name__}: {error}")
         unavailable.__cause__ = error
         return unavailable
     return error
+
+
+def _is_without_table(error: BaseException) -> bool:
+    """Somebody dropped it: until it is back (docs/operations/restore.md), nothing is wrong with what we ask."""
+    return isinstance(error, InvalidRequest) and _NO_TABLE.search(str(error)) is not None
 
 
 @contextmanager

@@ -42,4 +42,4 @@ def test_a_worker_is_asked_at_its_metrics(worker: str, tmp_path: Path) -> None:
     port = free_port()
     settings = Settings(_env_file=None, local_dir=tmp_path, **{f"{worker}_metrics_port": port})  # type: ignore[call-arg,arg-type]
     told = lacak(settings, "healthy", worker, code=1).stderr
-    assert f"{worker} does not answer at 127.0.0.1:{port}/metrics" in told
+    assert f"{worker} does not answer at 127.0.0.1:{port}/healthz" in told

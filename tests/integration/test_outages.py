@@ -6,6 +6,7 @@ The servers are the session's own and are really killed, so LACAK_TEST_KAFKA and
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 import stack
@@ -14,6 +15,7 @@ from logs import T0, order_message, update_message
 from processes import Process, until
 from streams.codec import Codec
 from streams.settings import Settings
+from tables.cassandra_cluster import build_cluster
 
 ORDER, UPDATE = Codec("OrderPlaced"), Codec("CourierStatusUpdate")
 IDS = range(1, 101)
@@ -60,6 +62,26 @@ def test_cassandra_is_killed_under_load_and_every_update_is_persisted_when_it_is
     assert worker.child is not None and worker.child.poll() is None
 
 
+def test_a_table_is_dropped_and_the_worker_waits_until_somebody_makes_it_anew(
+    settings: Settings, worker: Process
+) -> None:
+    write_orders(settings)
+    until(lambda: len(versions(settings)) == 100)
+    with build_cluster(settings) as cluster:
+        session = cluster.connect()
+        table = cluster.metadata.keyspaces[settings.cassandra_keyspace].tables["order_status_history"]
+        session.execute(f"DROP TABLE {settings.cassandra_keyspace}.order_status_history", timeout=60)
+        write_updates(settings, "picked_up", 1)
+        until(
+            lambda: b"order_status_history does not exist" in worker.log.read_bytes(),
+            what="the worker says what it waits for",
+        )
+        assert len(versions(settings)) == 100, "nothing is published that is not durable"
+        session.execute(table.as_cql_query(), timeout=60)
+    until(lambda: len(versions(settings)) == 200)
+    assert worker.child is not None and worker.child.poll() is None
+
+
 def test_kafka_is_killed_under_load_and_the_worker_goes_on_when_it_is_back(
     servers: stack.Servers, settings: Settings, worker: Process
 ) -> None:
@@ -82,6 +104,8 @@ def test_a_worker_that_is_started_before_its_servers_waits_and_says_so(
     try:
         with Process("track", settings, "early") as early:
             until(lambda: b"waiting" in early.log.read_bytes(), what="the worker says what it waits for")
+            alive = httpx.get(f"http://127.0.0.1:{early.metrics_port}/healthz")
+            assert alive.json() == {"status": "alive"}, "a restart would help nothing"
             servers.restart("kafka")
             until(lambda: b"dependency_away" in early.log.read_bytes(), what="it waits for Cassandra")
             servers.restart("cassandra")

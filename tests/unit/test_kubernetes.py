@@ -136,8 +136,8 @@ def test_probes_and_ports_are_those_that_the_process_serves(
         served = set(FACTORIES[name](plain).openapi()["paths"])
     else:
         assert (found.metrics_host, port["containerPort"]) == ("0.0.0.0", getattr(found, WORKERS_METRICS[name]))
-        served = {"/metrics"}
-    probes = [container[each]["httpGet"] for each in container if each.endswith("Probe")]
+        served = {"/healthz", "/metrics"}
+    probes = [container[f"{each}Probe"]["httpGet"] for each in ("startup", "liveness", "readiness")]
     assert {each["port"] for each in probes} == {port["name"]}
     assert {each["path"] for each in probes} <= served
 
