@@ -67,7 +67,7 @@ def _strimzi(kind: str, name: str, spec: Manifest) -> Manifest:
 
 
 def prometheus_rules() -> list[Manifest]:
-    """Each file of deploy/observability/rules, as the Prometheus operator takes it."""
+    """Each file of deploy/observability/rules, as the Prometheus operator takes it, and k8ssandra.yaml."""
     return [
         {
             "apiVersion": "monitoring.coreos.com/v1",
@@ -75,7 +75,7 @@ def prometheus_rules() -> list[Manifest]:
             "metadata": {"name": file.stem},
             "spec": yaml.safe_load(file.read_text()),
         }
-        for file in sorted(OBSERVABILITY.glob("rules/*.yaml"))
+        for file in (*sorted(OBSERVABILITY.glob("rules/*.yaml")), OBSERVABILITY / "k8ssandra.yaml")
     ]
 
 
@@ -90,7 +90,7 @@ FILES: Mapping[str, tuple[str, Callable[[], Iterable[Manifest]]]] = {
     "components/kafka/metrics.yaml": ("deploy/observability/jmx", kafka_metrics),
     "components/kafka/topics.yaml": ("streams/topics.py", kafka_topics),
     "components/kafka/users.yaml": ("tables/access.py", kafka_users),
-    "components/monitoring/rules.yaml": ("deploy/observability/rules", prometheus_rules),
+    "components/monitoring/rules.yaml": ("deploy/observability", prometheus_rules),
 }
 
 

@@ -4,8 +4,6 @@ Every query of every dashboard answers, and every alert looks at something that 
 told, and when it is over that is told, too. Only the time goes faster (tests/prometheus.py)."""
 
 import asyncio
-import json
-import re
 import signal
 import threading
 import time
@@ -25,7 +23,7 @@ from fresh import drop, fresh_settings
 from lacak import Lacak, ready
 from live_clients import TRANSPORTS, bearer, query, until_served
 from processes import Process, free_port, running, until
-from prometheus import FOLDER, TIMES, Prometheus
+from prometheus import FOLDER, SELECTOR, TIMES, Prometheus, queries
 from rest import Rest
 
 CUSTOMER = 901
@@ -38,7 +36,6 @@ NOT_YET = {
     'lacak_dependency_retries_total{dependency!~"kafka|cassandra"}': "nothing else was away",
     'lacak_http_requests_total{status=~"5.."}': "no request failed",
 }
-SELECTOR = re.compile(r"\b((?:lacak|kafka|cassandra)[_:][a-z0-9_:]+|up)\b({[^}]*})?")
 
 
 @dataclass(frozen=True)
@@ -168,40 +165,11 @@ async def _read(client: Any) -> None:
             await anext(client.frames)
 
 
-def substituted(expression: str) -> str:
-    """As Grafana asks it, of all there are."""
-    return expression.replace("$__rate_interval", "10s").replace("$instance", ".*")
-
-
-def queries(dashboard: Path) -> Iterator[tuple[str, str]]:
-    """What each panel asks, with its title, and each variable."""
-    content = json.loads(dashboard.read_text())
-    for panel in content["panels"]:
-        yield from ((substituted(target["expr"]), panel["title"]) for target in panel["targets"])
-    for variable in content["templating"]["list"]:
-        if variable["type"] == "query":
-            [series] = re.findall(r"label_values\((.*), \w+\)", variable["query"]["query"])
-            yield series, variable["name"]
-
-
-def numbers(found: list[tuple[dict[str, str], float]]) -> bool:
-    """Whether there is an answer, and it is no NaN."""
-    return any(value == value for _, value in found)
-
-
 @pytest.mark.parametrize("dashboard", DASHBOARDS, ids=lambda path: path.stem)
 def test_every_query_of_a_dashboard_answers(watched: Watched, dashboard: Path) -> None:
-    open_ = {asked: title for asked, title in queries(dashboard) if asked not in MAY_BE_EMPTY}
-
-    def all_answer() -> bool:
-        for asked in [each for each in open_ if numbers(watched.prometheus.query(each))]:
-            del open_[asked]
-        return not open_
-
-    assert open_
-    with suppress(AssertionError):
-        until(all_answer, 60)
-    assert not open_
+    asked = dict(queries(dashboard))
+    open_ = watched.prometheus.unanswered(asked.keys() - MAY_BE_EMPTY.keys())
+    assert asked and {asked[each]: each for each in open_} == {}
 
 
 def test_every_rule_answers_or_looks_at_something_that_is_there(watched: Watched) -> None:
