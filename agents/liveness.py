@@ -7,7 +7,7 @@ worker has a pulse, and one that has had none for so long is dead: whoever watch
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 BEAT_SECONDS = 1.0
@@ -18,18 +18,18 @@ DEAD_SECONDS = 60.0
 class Pulses:
     """When each event loop last had its turn."""
 
-    def __init__(self, dead_seconds: float = DEAD_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
-        self._dead_seconds, self._clock = dead_seconds, clock
+    def __init__(self, dead_seconds: float = DEAD_SECONDS) -> None:
+        self._dead_seconds = dead_seconds
         self._beats: dict[str, float] = {}
 
     def watch(self, name: str) -> None:
         """Watches the running event loop from now on, as `name`; it may end only with the process."""
-        self._beats[name] = self._clock()
+        self._beats[name] = time.monotonic()
         asyncio.get_running_loop().call_later(BEAT_SECONDS, self.watch, name)
 
     def silent(self) -> dict[str, float]:
         """The loops without a pulse, and for how many seconds. From any thread."""
-        now = self._clock()
+        now = time.monotonic()
         ages = {name: now - beat for name, beat in self._beats.copy().items()}
         return {name: age for name, age in ages.items() if age > self._dead_seconds}
 

@@ -25,7 +25,7 @@ from streams import metrics, topics, trace
 from streams.codec import Codec
 from streams.dead_letters import rejected_headers
 from streams.incarnation import incarnations
-from streams.kafka import client
+from streams.kafka import client, closed
 from streams.log import get
 from streams.messages import STATUS_CHANGED, cloud_event, status_changed
 from streams.order import Position
@@ -141,7 +141,7 @@ class Tracker:
             await bare.bootstrap()
             found = await incarnations(bare, self._topics)
         finally:
-            await bare.close()
+            await closed(bare.close())
         return {kind: found[topic] for topic, kind in self._topics.items()}
 
     # -- published

@@ -1,7 +1,7 @@
 """How Lacak talks to Kafka besides Faust: producers with the right promises, and the topics made or checked."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -88,6 +88,17 @@ async def close(producer: AIOKafkaProducer) -> None:
                     await asyncio.wait_for(part.close(), CLOSE_SECONDS)
 
 
+async def closed(closing: Coroutine[Any, Any, None]) -> None:
+    """Awaits `close` or `stop` of aiokafka's clients and consumers. They swallow a cancellation that comes meanwhile:
+    whoever was cancelled would go on for ever, and so would those who wait for its end. Here it is raised after all."""
+    task = asyncio.create_task(closing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
 def stuck_seconds(settings: Settings) -> float:
     """A producer that confirms nothing for so long has Kafka away, or is stuck: a new one does no harm."""
     return 2 * settings.kafka_request_timeout
@@ -118,7 +129,7 @@ async def admin(settings: Settings, client_id: str) -> AsyncIterator[AIOKafkaAdm
         await client.start()
         yield client
     finally:
-        await client.close()
+        await closed(client.close())
 
 
 class TopicsDiffer(Exception):

@@ -87,7 +87,7 @@ class ChangesConsumer:
                 group.create_task(self._follow(consumer, end))
                 group.create_task(self._watch(topic))
         finally:
-            await consumer.stop()
+            await kafka.closed(consumer.stop())
 
     async def _begin(
         self, consumer: AIOKafkaConsumer, incarnation: str, partitions: Sequence[TopicPartition]
@@ -191,7 +191,7 @@ class ChangesConsumer:
                     raise kafka.not_allowed(self._topic)
                 found = await incarnations(bare, [self._topic])
         finally:
-            await bare.close()
+            await kafka.closed(bare.close())
         partitions = bare.cluster.partitions_for_topic(self._topic)
         if not partitions:
             raise KafkaError(f"no partitions of {self._topic} are known yet")

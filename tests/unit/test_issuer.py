@@ -23,6 +23,7 @@ from api.issuer import Issuer, NoKeys, issuers_keys, key_set
 SECRET = "a secret of the tests, 32 bytes long or more"
 ISSUER = "https://login.example/realms/shop"
 NOW = int(time.time())
+LATER = NOW + 86_400  # a long run of all tests ends before it
 RSA, OTHER_RSA = (rsa.generate_private_key(65537, 2048) for _ in range(2))
 EC, ED = ec.generate_private_key(ec.SECP256R1()), ed25519.Ed25519PrivateKey.generate()
 PRIVATE = {"rsa": (RSA, "RS256"), "ec": (EC, "ES256"), "ed": (ED, "EdDSA")}
@@ -40,13 +41,13 @@ PUBLISHED = [public("rsa", alg="RS256"), public("ec"), public("ed")]
 
 def signed(kid: str | None = "rsa", key: Any = None, alg: str | None = None, **claims: Any) -> str:
     private, own = PRIVATE[kid or "rsa"] if key is None else (key, alg)
-    all_claims = {"iss": ISSUER, "aud": "lacak", "exp": NOW + 600, "sub": "42", "scope": "orders:read", **claims}
+    all_claims = {"iss": ISSUER, "aud": "lacak", "exp": LATER, "sub": "42", "scope": "orders:read", **claims}
     headers = {} if kid is None else {"kid": kid}
     return jwt.encode({name: value for name, value in all_claims.items() if value}, private, alg or own, headers)
 
 
 def unsigned(head: dict[str, Any], signature: str = "") -> str:
-    claims = {"iss": ISSUER, "aud": "lacak", "exp": NOW + 600, "sub": "42", "scope": "ops"}
+    claims = {"iss": ISSUER, "aud": "lacak", "exp": LATER, "sub": "42", "scope": "ops"}
     parts = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (head, claims))
     return ".".join([*parts, signature])
 
@@ -88,7 +89,7 @@ def confused() -> dict[str, str]:
     """Tokens whose HS256 key is the issuer's public key: for whoever takes the algorithm from the token."""
     plain = jwt.PyJWS()
     plain._algorithms["HS256"] = _AnySecret(HMACAlgorithm.SHA256)  # type: ignore[attr-defined]
-    claims = orjson.dumps({"iss": ISSUER, "aud": "lacak", "exp": NOW + 600, "sub": "42", "scope": "ops"})
+    claims = orjson.dumps({"iss": ISSUER, "aud": "lacak", "exp": LATER, "sub": "42", "scope": "ops"})
     keys = {"its PEM": pem(RSA), "its PEM, stripped": pem(RSA).strip(), "its JWK": orjson.dumps(public("rsa"))}
     return {
         f"HS256 with {name}": plain.encode(claims, key, "HS256", {"kid": "rsa", "typ": "JWT"})
@@ -107,7 +108,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     REFUSED = {
         "the deployment's own secret": jwt.encode(
-            {"iss": ISSUER, "aud": "lacak", "exp": NOW + 600, "sub": "42"}, SECRET, "HS256", {"kid": "rsa"}
+            {"iss": ISSUER, "aud": "lacak", "exp": LATER, "sub": "42"}, SECRET, "HS256", {"kid": "rsa"}
         ),
         **confused(),
         "alg none": unsigned({"alg": "none", "kid": "rsa"}),
@@ -120,13 +121,13 @@ with warnings.catch_warnings():
         "a larger hash of the same key": signed("rsa", RSA, "RS512"),
         "another key's id": signed("ec", RSA, "RS256"),
         "the token brings its key": jwt.encode(
-            {"iss": ISSUER, "aud": "lacak", "exp": NOW + 600},
+            {"iss": ISSUER, "aud": "lacak", "exp": LATER},
             OTHER_RSA,
             "RS256",
             {"kid": "rsa", "jwk": RSAAlgorithm.to_jwk(OTHER_RSA.public_key(), as_dict=True)},
         ),
         "the token says where its key is": jwt.encode(
-            {"iss": ISSUER, "aud": "lacak", "exp": NOW + 600}, OTHER_RSA, "RS256", {"kid": "rsa", "jku": "https://x/"}
+            {"iss": ISSUER, "aud": "lacak", "exp": LATER}, OTHER_RSA, "RS256", {"kid": "rsa", "jku": "https://x/"}
         ),
         "a kid that is a path": signed("rsa").replace(
             signed("rsa").partition(".")[0],
@@ -141,9 +142,9 @@ with warnings.catch_warnings():
         "no audience": signed(aud=None),
         "no end": signed(exp=None),
         "expired": signed(exp=NOW - 60),
-        "not yet": signed(nbf=NOW + 600),
+        "not yet": signed(nbf=LATER),
         "crit": jwt.encode(
-            {"iss": ISSUER, "aud": "lacak", "exp": NOW + 600}, RSA, "RS256", {"kid": "rsa", "crit": ["x"], "x": 1}
+            {"iss": ISSUER, "aud": "lacak", "exp": LATER}, RSA, "RS256", {"kid": "rsa", "crit": ["x"], "x": 1}
         ),
         "no token": "x",
         "empty": "",

@@ -18,6 +18,7 @@ from streams import topics
 from streams.kafka import ensure_topics
 from streams.settings import Settings
 from streams.topics import partition_of
+from tables.cassandra_cluster import build_cluster
 from tables.migrate import migrate
 
 ORDER: dict[str, Any] = {"id_user": 42, "id_produk": 7, "harga": 125_000, "jumlah": 2}
@@ -69,6 +70,19 @@ def test_without_cassandra_no_id_is_assigned_and_nothing_is_read(without_cassand
     for path in ("/v1/orders/5", "/v1/orders/5/history", "/v1/users/42/orders"):
         must_retry(api.get(path, api.headers(ORDERS_READ, sub="42")), "store-away")
     must_retry(api.get("/v1/produk/7/orders", api.headers(OPS), day="2026-01-01"), "store-away")
+
+
+def test_a_table_that_somebody_dropped_is_a_store_that_is_away(settings: Settings) -> None:
+    with running("api", settings) as api, build_cluster(settings) as cluster:
+        api.until_ready()
+        products = {"headers": api.headers(OPS), "day": "2026-01-01"}
+        api.until(lambda: api.get("/v1/produk/7/orders", **products).status_code == 200, "connected")
+        session = cluster.connect()
+        table = cluster.metadata.keyspaces[settings.cassandra_keyspace].tables["orders_by_produk"]
+        session.execute(f"DROP TABLE {settings.cassandra_keyspace}.orders_by_produk", timeout=60)
+        must_retry(api.get("/v1/produk/7/orders", **products), "store-away")
+        session.execute(table.as_cql_query(), timeout=60)
+        assert api.get("/v1/produk/7/orders", **products).status_code == 200
 
 
 def test_without_cassandra_what_has_an_idempotency_key_is_not_taken(without_cassandra: Rest) -> None:
