@@ -11,10 +11,10 @@ loops: dict[str, asyncio.AbstractEventLoop] = {}
 
 
 class Impatient(liveness.Pulses):
-    """Remembers the loops, and calls one dead after 3 s."""
+    """Remembers the loops, and calls one dead after 8 s."""
 
     def __init__(self) -> None:
-        super().__init__(dead_seconds=3)
+        super().__init__(dead_seconds=8)
 
     def watch(self, name: str) -> None:
         loops[name] = asyncio.get_running_loop()

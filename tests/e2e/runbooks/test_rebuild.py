@@ -18,6 +18,7 @@ from processes import Process, until
 from runbook import Runbook
 from streams.order import Order, placed
 from streams.settings import Settings
+from tables import cursors
 from tables.cassandra_orders import CassandraOrders
 from tables.lifetime import order_timestamp
 from tables.orders import Current, OrderWrite, expires_at
@@ -184,6 +185,26 @@ async def test_a_list_gets_what_it_lacks_and_nothing_else(
     assert (await rebuilt(settings, Table.OF_PRODUK))[order.id_order] is Found.SAME
 
 
+async def test_a_months_entry_is_part_of_a_customers_list_and_looking_writes_nothing(
+    settings: Settings, session: Session, store: CassandraOrders
+) -> None:
+    order, _ = await an_orders_life(store)
+    session.execute("TRUNCATE months_by_user", timeout=60)
+    for dry, found in ((True, Found.DIFFERS), (False, Found.DIFFERS), (True, Found.SAME)):
+        assert (await rebuilt(settings, Table.OF_USER, dry))[order.id_order] is found
+    assert (order.id_user,) in {tuple(row) for row in session.execute("SELECT id_user FROM months_by_user")}
+
+
+async def test_a_deleted_row_of_a_list_is_told_and_not_taken_for_done(
+    settings: Settings, session: Session, store: CassandraOrders
+) -> None:
+    order, _ = await an_orders_life(store)
+    place = (order.id_produk, cursors.day_of(order.placed_at), order.placed_at, order.id_order)
+    where = "id_produk = %s AND day = %s AND placed_at = %s AND id_order = %s"
+    session.execute(f"DELETE FROM orders_by_produk WHERE {where}", place)
+    assert (await rebuilt(settings, Table.OF_PRODUK))[order.id_order] is Found.HELD
+
+
 async def test_a_deleted_row_stays_hidden_from_whoever_writes_it_again_until_the_table_was_truncated(
     session: Session, store: CassandraOrders
 ) -> None:
@@ -202,7 +223,9 @@ async def test_it_goes_on_where_another_one_ended(settings: Settings, store: Cas
     work = await Rebuild.connect(settings, Table.ORDERS, True, now)
     every = [page async for page in work.pages(FIRST, LAST, 8)]
     halves = [[page async for page in work.pages(*ends, 8)] for ends in ((FIRST, 0), (0, LAST))]
+    left = [page async for page in work.pages(every[-1].token, LAST, 8)]
     await work.close()
+    assert left == [], "all has been seen"
     seen = [{each.id_order for page in pages for each in page.orders} for pages in (every, *halves)]
     assert ids <= seen[0] == seen[1] | seen[2]
     assert not seen[1] & seen[2]
