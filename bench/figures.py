@@ -5,7 +5,7 @@
 Simulated couriers post to the API at a steady rate, which tells its figures and Kafka's; then they write straight into
 Kafka at a higher one, which tells the workers' and Cassandra's. Both workers and a gateway without clients run on. CPU
 is that of each process, less what it uses when nothing comes. `--record` writes the medians into
-capacity/measured.toml, from which `lacak capacity` reads them; the figures of `make bench-push` are there too, and stay
+capacity/measured.toml, from which `lacak capacity` reads them; the figures of bench/push/run.py are there too, and stay
 as they are.
 """
 

@@ -11,7 +11,7 @@ FILE = Path(__file__).parent / "measured.toml"
 _HEAD = """\
 # What one event, one connection or one order costs: measured, never guessed. `lacak capacity` computes with `value`,
 # the median; `low` and `high` are what else was seen. `python bench/figures.py --record` writes its own anew; those of
-# `make bench-push` are copied from what it prints.
+# bench/push/run.py are copied from what it prints.
 """
 
 
