@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from itertools import cycle, islice
 from typing import Any
 
@@ -47,11 +47,18 @@ def orders(posts: Plan) -> list[int]:
     return [item.message["id_order"] for item in posts if item.is_order]
 
 
+def steps(count: int, step: int, rate: float) -> Iterator[int]:
+    """The beginnings of steps of so many each, when they are due."""
+    start = time.monotonic()
+    for at in range(0, count, step):
+        time.sleep(max(0.0, start + at / rate - time.monotonic()))
+        yield at
+
+
 def flow(settings: Settings, posts: Plan, rate: float) -> None:
     """Writes all of it straight into Kafka, so many a second."""
-    step, start = max(1, round(rate * FLOW_STEP_SECONDS)), time.monotonic()
-    for at in range(0, len(posts), step):
-        time.sleep(max(0.0, start + at / rate - time.monotonic()))
+    step = max(1, round(rate * FLOW_STEP_SECONDS))
+    for at in steps(len(posts), step, rate):
         for topic, codec in CODECS.items():
             now = [item.message for item in posts[at : at + step] if item.is_order == (topic == "orders")]
             records = ((str(each["id_order"]).encode(), codec.encode(each)) for each in now)

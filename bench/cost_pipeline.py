@@ -2,7 +2,6 @@
 used."""
 
 import asyncio
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -10,7 +9,7 @@ from statistics import mean
 
 import aiohttp
 from cost_disk import topic_bytes
-from cost_load import ORDERS, TRACE, Plan, batches, flow, get_all, orders, post_all, singly
+from cost_load import ORDERS, TRACE, Plan, batches, flow, get_all, orders, post_all, singly, steps
 from cost_system import TOPICS, Meter, System, count, readers
 from latency import headers
 
@@ -118,9 +117,8 @@ def sizes(system: System) -> dict[str, float]:
 
 def _flooded(system: System, idle: Mapping[str, float]) -> dict[str, float]:
     """µs a change that no client of the gateway's watches, at a steady rate."""
-    meter, start = Meter(system, idle), time.monotonic()
-    for at in range(0, FLOOD, FLOOD_STEP):
-        time.sleep(max(0.0, start + at / FLOOD_RATE - time.monotonic()))
+    meter = Meter(system, idle)
+    for at in steps(FLOOD, FLOOD_STEP, FLOOD_RATE):
         made = (
             record(change("in_transit", 3, 1 + n, n % 9973, note="Tiba di hub")) for n in range(at, at + FLOOD_STEP)
         )

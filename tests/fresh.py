@@ -4,6 +4,8 @@ import asyncio
 import os
 import secrets
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aiokafka.errors import KafkaError
@@ -14,6 +16,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixe
 import stack
 from streams.kafka import ensure_topics
 from streams.settings import Settings
+from tables.cassandra_cluster import build_cluster
 from tables.migrate import migrate
 
 _idle: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
@@ -63,6 +66,20 @@ def drop(settings: Settings) -> None:
     finally:
         cluster.shutdown()
     _idle[host, port].append(keyspace)
+
+
+@contextmanager
+def without_table(settings: Settings, table: str) -> Iterator[None]:
+    """Somebody drops it. It is made anew, empty, also where the test failed: the next one gets the keyspace."""
+    keyspace = settings.cassandra_keyspace
+    with build_cluster(settings) as cluster:
+        session = cluster.connect(keyspace)
+        made = cluster.metadata.keyspaces[keyspace].tables[table].as_cql_query()
+        session.execute(f"DROP TABLE {table}", timeout=60)
+        try:
+            yield
+        finally:
+            session.execute(made, timeout=60)
 
 
 def environment(settings: Settings) -> dict[str, str]:

@@ -11,11 +11,11 @@ import pytest
 
 import stack
 import topics_reader
+from fresh import without_table
 from logs import T0, order_message, update_message
 from processes import Process, until
 from streams.codec import Codec
 from streams.settings import Settings
-from tables.cassandra_cluster import build_cluster
 
 ORDER, UPDATE = Codec("OrderPlaced"), Codec("CourierStatusUpdate")
 IDS = range(1, 101)
@@ -67,17 +67,13 @@ def test_a_table_is_dropped_and_the_worker_waits_until_somebody_makes_it_anew(
 ) -> None:
     write_orders(settings)
     until(lambda: len(versions(settings)) == 100)
-    with build_cluster(settings) as cluster:
-        session = cluster.connect()
-        table = cluster.metadata.keyspaces[settings.cassandra_keyspace].tables["order_status_history"]
-        session.execute(f"DROP TABLE {settings.cassandra_keyspace}.order_status_history", timeout=60)
+    with without_table(settings, "order_status_history"):
         write_updates(settings, "picked_up", 1)
         until(
             lambda: b"order_status_history does not exist" in worker.log.read_bytes(),
             what="the worker says what it waits for",
         )
         assert len(versions(settings)) == 100, "nothing is published that is not durable"
-        session.execute(table.as_cql_query(), timeout=60)
     until(lambda: len(versions(settings)) == 200)
     assert worker.child is not None and worker.child.poll() is None
 

@@ -11,14 +11,13 @@ from aiokafka.structs import TopicPartition
 import topics_reader
 from api.auth import OPS, ORDERS_READ, ORDERS_WRITE, STATUS_WRITE
 from api.intake import Intake, Record
-from fresh import fresh_settings
+from fresh import fresh_settings, without_table
 from rest import Rest, as_described, problem, running
 from stack import Servers, free_ports
 from streams import topics
 from streams.kafka import ensure_topics
 from streams.settings import Settings
 from streams.topics import partition_of
-from tables.cassandra_cluster import build_cluster
 from tables.migrate import migrate
 
 ORDER: dict[str, Any] = {"id_user": 42, "id_produk": 7, "harga": 125_000, "jumlah": 2}
@@ -73,15 +72,12 @@ def test_without_cassandra_no_id_is_assigned_and_nothing_is_read(without_cassand
 
 
 def test_a_table_that_somebody_dropped_is_a_store_that_is_away(settings: Settings) -> None:
-    with running("api", settings) as api, build_cluster(settings) as cluster:
+    with running("api", settings) as api:
         api.until_ready()
         products = {"headers": api.headers(OPS), "day": "2026-01-01"}
         api.until(lambda: api.get("/v1/produk/7/orders", **products).status_code == 200, "connected")
-        session = cluster.connect()
-        table = cluster.metadata.keyspaces[settings.cassandra_keyspace].tables["orders_by_produk"]
-        session.execute(f"DROP TABLE {settings.cassandra_keyspace}.orders_by_produk", timeout=60)
-        must_retry(api.get("/v1/produk/7/orders", **products), "store-away")
-        session.execute(table.as_cql_query(), timeout=60)
+        with without_table(settings, "orders_by_produk"):
+            must_retry(api.get("/v1/produk/7/orders", **products), "store-away")
         assert api.get("/v1/produk/7/orders", **products).status_code == 200
 
 
