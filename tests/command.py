@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from confluent_kafka import Message
 
@@ -18,15 +19,17 @@ ROOT = Path(__file__).parent.parent
 def lacak(
     settings: Settings, *words: object, code: int = 0, env: Mapping[str, str] | None = None, root: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end; it must end with that exit code, and never with a traceback. `root`: whose code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", *map(str, words)],
-        env={**environment(settings), "NO_COLOR": "1", "COLUMNS": "120", **(env or {})},
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    """Runs a command to its end; it must end with that exit code, and never with a traceback. `root`: whose code. Where
+    it runs there is no .env, which the local stack makes beside the code, and which counts for what is not set."""
+    with TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-m", "cli.main", *map(str, words)],
+            env={**environment(settings), "PYTHONPATH": str(root), "NO_COLOR": "1", "COLUMNS": "120", **(env or {})},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
     assert done.returncode == code, (words, done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr, done.stderr
     return done
